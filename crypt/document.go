@@ -1,0 +1,190 @@
+package crypt
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+)
+
+// commentPath is the additional data under which SOPS encrypts the comments of
+// a dotenv file.
+const commentPath = ":"
+
+// macPath is the additional data under which SOPS encrypts a value.
+func macPath(path []string) string { return strings.Join(path, ":") + ":" }
+
+func flatName(path []string) string { return strings.Join(path, "_") }
+
+// item is one line of a document.
+type item struct {
+	kind       kind
+	line       int
+	key        string
+	value      string // of a comment: the text behind "#"
+	cipher     string // the ciphertext of value under the document's data key, "" where there is none to keep
+	unverified bool   // stands in the file, and nothing vouches for it
+}
+
+// A Document is a decrypted SOPS document: variables, comments and blank lines
+// in their order. The zero Document is empty and ready for use. It is not safe for use by several
+// goroutines at once.
+type Document struct {
+	items   []item
+	meta    metadata
+	dataKey []byte
+	foreign bool // read from YAML or JSON, whose ciphertext dotenv cannot keep
+	state   SealState
+	seal    sealText
+	dirty   bool // the seal's view of the keys differed from the file's
+}
+
+// Keys returns the names in their order.
+func (d *Document) Keys() []string {
+	keys := make([]string, 0, len(d.items))
+	for _, it := range d.items {
+		if it.kind == kindEntry && !it.unverified {
+			keys = append(keys, it.key)
+		}
+	}
+	return keys
+}
+
+// All yields the names and values in their order.
+func (d *Document) All() iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		for _, it := range d.items {
+			if it.kind == kindEntry && !it.unverified && !yield(it.key, it.value) {
+				return
+			}
+		}
+	}
+}
+
+// Get returns the value of key. It looks through all entries: to visit many,
+// use [Document.All].
+func (d *Document) Get(key string) (value string, ok bool) {
+	if i := d.index(key); i >= 0 {
+		return d.items[i].value, true
+	}
+	return "", false
+}
+
+func (d *Document) index(key string) int {
+	for i, it := range d.items {
+		if it.kind == kindEntry && it.key == key && !it.unverified {
+			return i
+		}
+	}
+	return -1
+}
+
+// Set gives key a value, in its place or behind the last line. A value that key
+// already has keeps its ciphertext. The error says that the name is not
+// [ValidKey] or that the value holds a NUL byte.
+func (d *Document) Set(key, value string) error {
+	if err := checkEntry(key, value); err != nil {
+		return err
+	}
+	i := d.index(key)
+	if i < 0 {
+		d.items = append(d.items, item{key: key, value: value})
+	} else if d.items[i].value != value {
+		d.items[i].value, d.items[i].cipher = value, ""
+	}
+	return nil
+}
+
+// Delete removes key and its inline comment, and tells whether it was there.
+func (d *Document) Delete(key string) bool {
+	i := d.index(key)
+	if i < 0 {
+		return false
+	}
+	first := i
+	if i > 0 && d.items[i-1].inline() {
+		first--
+	}
+	d.items = append(d.items[:first], d.items[i+1:]...)
+	return true
+}
+
+// Recipients returns whom the file that was opened is encrypted to.
+func (d *Document) Recipients() []string { return d.meta.recipients() }
+
+func (m *metadata) recipients() []string {
+	var r []string
+	for _, s := range m.stanzas {
+		r = append(r, s.recipient)
+	}
+	return r
+}
+
+// OtherKinds names the SOPS keys beside age (pgp, kms, …) that also open the
+// file. [Seal] cannot keep them.
+func (d *Document) OtherKinds() []string { return d.meta.other }
+
+// LastModified is when the file was last written, by its own account.
+func (d *Document) LastModified() time.Time { return d.meta.lastModified }
+
+// SealState tells how the seal of the opened file stands, and which environment
+// it names.
+func (d *Document) SealState() (state SealState, environment string) {
+	return d.state, d.seal.environment
+}
+
+// SealKeysChanged tells of a stale seal whether the names are others than it
+// vouches for, or in another order, or others among them are empty.
+func (d *Document) SealKeysChanged() bool { return d.dirty }
+
+// An Unverified is an entry or a comment that stands in a file that is not
+// sealed, with nothing to vouch for it: SOPS neither encrypts nor authenticates
+// an empty value, and does not bind a plain one to its name.
+type Unverified struct {
+	Line  int
+	Key   string // "" for a comment
+	Empty bool
+}
+
+// Unverified lists what [Open] left out of the document.
+func (d *Document) Unverified() []Unverified {
+	var u []Unverified
+	for _, it := range d.items {
+		if it.unverified {
+			u = append(u, Unverified{Line: it.line, Key: it.key, Empty: it.value == ""})
+		}
+	}
+	return u
+}
+
+// Adopt takes what [Document.Unverified] lists into the document, where it
+// stood. It is for a person to decide, who has seen the list.
+func (d *Document) Adopt() {
+	for i := range d.items {
+		d.items[i].unverified = false
+	}
+}
+
+// NewDataKey makes the next [Seal] use a new data key and encrypt every value
+// afresh.
+func (d *Document) NewDataKey() {
+	d.dataKey = nil
+	d.meta.stanzas = nil
+	for i := range d.items {
+		d.items[i].cipher = ""
+	}
+}
+
+func checkEntry(key, value string) error {
+	if !ValidKey(key) {
+		return fmt.Errorf("%s is not a name that a variable can have here", quoteName(key))
+	}
+	return checkValue(0, key, value)
+}
+
+func checkValue(line int, key, value string) error {
+	if strings.IndexByte(value, 0) >= 0 {
+		return damaged(line, key, "its value holds a NUL byte, which no variable can")
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package crypt
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A DamagedError says that a file is not a SOPS document that can be trusted:
+// it is malformed, something in it does not authenticate, or it holds what an
+// environment file never does. No value is part of it.
+type DamagedError struct {
+	Line    int    // in the file, from 1; 0 where no single line is to blame
+	Key     string // the entry's name or path, "" where none is concerned
+	Problem string
+}
+
+func (e *DamagedError) Error() string {
+	var b strings.Builder
+	if e.Line > 0 {
+		fmt.Fprintf(&b, "line %d: ", e.Line)
+	}
+	if e.Key != "" {
+		fmt.Fprintf(&b, "%s: ", e.Key)
+	}
+	b.WriteString(e.Problem)
+	return b.String()
+}
+
+func damaged(line int, key, format string, args ...any) error {
+	return &DamagedError{Line: line, Key: key, Problem: fmt.Sprintf(format, args...)}
+}
+
+// SealState says how a document's seal stands.
+type SealState int
+
+const (
+	SealMissing   SealState = iota // never sealed
+	SealStale                      // another tool changed the file after it was sealed
+	SealMisplaced                  // sealed for another environment than the one asked for
+	SealValid
+)
+
+// A SealError refuses a document whose values all authenticate but whose seal
+// does not vouch for them.
+type SealError struct {
+	State       SealState
+	Want        string // the environment asked for, "" for any
+	Environment string // the environment that the seal names, "" without one
+	KeysChanged bool   // of a stale seal: names were added, removed, reordered, emptied or filled
+}
+
+func (e *SealError) Error() string {
+	switch {
+	case e.State == SealMissing:
+		return "the file is not sealed"
+	case e.State == SealMisplaced:
+		return fmt.Sprintf("the file is sealed for %s, not for %s", e.Environment, e.Want)
+	case e.KeysChanged:
+		return "the seal is stale: another tool changed the file's keys after it was sealed"
+	default:
+		return "the seal is stale: another tool changed the file after it was sealed"
+	}
+}
+
+// A NoIdentityError says that none of the identities opens the document.
+type NoIdentityError struct {
+	Recipients []string // whom the document is encrypted to, in its order
+	Tried      int      // how many identities were looked at
+}
+
+func (e *NoIdentityError) Error() string {
+	return fmt.Sprintf("none of %d identities is among the file's %d recipients", e.Tried, len(e.Recipients))
+}
+
+// An UnsupportedError says that only sops itself can open the document: its
+// data key is wrapped by the named kinds of keys, none of which is age.
+type UnsupportedError struct {
+	Kinds []string // SOPS's names: "pgp", "kms", "key_groups", …
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("its data key is wrapped by %s and not by a single group of age keys: only sops can open it", strings.Join(e.Kinds, ", "))
+}
+
+// An IdentityError says that an identity itself could not be used: a wrong
+// passphrase, a plugin that failed. What implements [Identity] returns it from
+// Unwrap; [Open] hands it on and tries no other identity.
+type IdentityError struct{ Err error }
+
+func (e *IdentityError) Error() string { return e.Err.Error() }
+func (e *IdentityError) Unwrap() error { return e.Err }

@@ -1,0 +1,232 @@
+package crypt
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	sealPrefix       = "envcrypt-seal "
+	sealFormat       = sealPrefix + "v1 environment=%s keys=%s"
+	sealNoncePurpose = "envcrypt-seal v1 nonce"
+)
+
+// sealText is what a seal states.
+type sealText struct {
+	environment string
+	keys        string
+}
+
+func (s sealText) String() string { return fmt.Sprintf(sealFormat, s.environment, s.keys) }
+
+func parseSealText(text string) (s sealText, ok bool) {
+	rest, ok := strings.CutPrefix(text, sealPrefix+"v1 environment=")
+	if !ok {
+		return s, false
+	}
+	s.environment, s.keys, ok = strings.Cut(rest, " keys=")
+	return s, ok
+}
+
+// sealKeys hashes the names for the seal, see the package's documentation.
+func (d *Document) sealKeys() string {
+	h := sha256.New()
+	for _, it := range d.items {
+		if it.kind != kindEntry {
+			continue
+		}
+		h.Write([]byte(it.key))
+		if it.value == "" {
+			h.Write([]byte("="))
+		}
+		h.Write([]byte("\n"))
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// sealNonce binds the seal to every byte that follows it in the file. Being the
+// output of a keyed hash over the plaintext too, it comes again only with the
+// same plaintext, which is what GCM needs of a nonce.
+func sealNonce(dataKey []byte, text string, rest []byte) []byte {
+	derive := hmac.New(sha256.New, dataKey)
+	derive.Write([]byte(sealNoncePurpose))
+	h := hmac.New(sha256.New, derive.Sum(nil))
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(text))))
+	h.Write([]byte(text))
+	h.Write(rest)
+	return h.Sum(nil)
+}
+
+// readSeal takes the seal off the front of a file's leaves.
+func (r *reader) readSeal(data []byte, leaves []leaf) ([]leaf, error) {
+	if len(leaves) == 0 || leaves[0].kind != kindComment || leaves[0].line != 1 || !isEncrypted(leaves[0].text) {
+		return leaves, nil
+	}
+	plain, typ, err := r.values.open(leaves[0].text, commentPath)
+	if err != nil {
+		return nil, damaged(1, "", "comment: %v", err)
+	}
+	seal, ok := parseSealText(plain)
+	if !ok || typ != typeComment {
+		return leaves, nil
+	}
+	r.seal, r.sealed, r.doc.seal = seal, true, seal
+	return leaves[1:], nil
+}
+
+// checkPlace refuses a file that is sealed for another environment, or not
+// sealed where it has to be, before anything else is looked at.
+func (r *reader) checkPlace(o Options) error {
+	switch {
+	case o.Reseal || o.Environment == "":
+		return nil
+	case !r.sealed:
+		return &SealError{State: SealMissing, Want: o.Environment}
+	case r.seal.environment != o.Environment:
+		return &SealError{State: SealMisplaced, Want: o.Environment, Environment: r.seal.environment}
+	}
+	return nil
+}
+
+// checkSeal compares the seal with the file, whose values have been verified.
+func (r *reader) checkSeal(data []byte, o Options) error {
+	d := r.doc
+	if !r.sealed {
+		d.state = SealMissing
+		return nil
+	}
+	head := firstLine(data)
+	nonce := sealNonce(d.dataKey, r.seal.String(), data[len(head):])
+	line := "#" + r.values.sealWithNonce(r.seal.String(), commentPath, typeComment, nonce) + "\n"
+	d.dirty = r.seal.keys != d.sealKeys()
+	switch {
+	case d.dirty || !bytes.Equal(head, []byte(line)):
+		d.state = SealStale
+	case o.Environment != "" && r.seal.environment != o.Environment:
+		d.state = SealMisplaced
+	case r.typed != nil && !o.Reseal:
+		return damaged(r.typed.line, flatName(r.typed.path), "has another type than str")
+	default:
+		d.state = SealValid
+		return nil
+	}
+	if o.Reseal {
+		if d.state == SealStale {
+			d.distrustEmpties()
+		}
+		return nil
+	}
+	return &SealError{State: d.state, Want: o.Environment, Environment: r.seal.environment, KeysChanged: d.dirty}
+}
+
+// distrustEmpties withdraws the empty entries that a stale seal cannot vouch for.
+func (d *Document) distrustEmpties() {
+	for i := range d.items {
+		if d.items[i].kind == kindEntry && d.items[i].value == "" {
+			d.items[i].unverified = true
+		}
+	}
+}
+
+// Seal encrypts the document to the given recipients and returns the text of an
+// environment file, sealed for environment. now becomes its lastmodified.
+//
+// Values and recipients that were there before keep their ciphertext. If one of
+// the file's recipients is not among to, the data key is new and everything is
+// encrypted afresh. Unverified entries are left out. The document can go on
+// being used and sealed again.
+func Seal(d *Document, environment string, to []Recipient, now time.Time) ([]byte, error) {
+	if len(to) == 0 {
+		return nil, fmt.Errorf("no recipient to encrypt to")
+	}
+	d.items = slices.DeleteFunc(d.items, func(it item) bool { return it.unverified })
+	if err := d.encryptTo(to); err != nil {
+		return nil, err
+	}
+	values, err := newValueCipher(d.dataKey)
+	if err != nil {
+		return nil, err
+	}
+	d.meta.other = nil
+	d.meta.lastModified = now.UTC().Truncate(time.Second)
+	d.meta.version = writtenVersion
+	d.meta.unencryptedSuffix = writtenUnencryptedSuffix
+
+	body := d.appendItems(nil, values)
+	body = d.meta.appendDotenv(body)
+	d.seal = sealText{environment: environment, keys: d.sealKeys()}
+	d.state, d.dirty = SealValid, false
+	nonce := sealNonce(d.dataKey, d.seal.String(), body)
+	head := "#" + values.sealWithNonce(d.seal.String(), commentPath, typeComment, nonce) + "\n"
+	return append([]byte(head), body...), nil
+}
+
+// encryptTo makes the data key, new or kept, and its wrappings.
+func (d *Document) encryptTo(to []Recipient) error {
+	kept := make(map[string]stanza, len(d.meta.stanzas))
+	for _, s := range d.meta.stanzas {
+		if !slices.ContainsFunc(to, func(r Recipient) bool { return r.Text == s.recipient }) {
+			d.NewDataKey()
+			break
+		}
+		kept[s.recipient] = s
+	}
+	if d.foreign || len(d.meta.other) > 0 {
+		d.NewDataKey()
+	}
+	if d.dataKey == nil {
+		kept = nil
+		d.dataKey = make([]byte, dataKeySize)
+		rand.Read(d.dataKey)
+	}
+	d.foreign = false
+	stanzas := make([]stanza, 0, len(to))
+	for _, r := range to {
+		s, ok := kept[r.Text]
+		if !ok {
+			var err error
+			if s, err = wrapDataKey(d.dataKey, r); err != nil {
+				return err
+			}
+		}
+		stanzas = append(stanzas, s)
+	}
+	d.meta.stanzas = stanzas
+	return nil
+}
+
+// appendItems writes the lines, encrypting those that have no ciphertext yet,
+// and sets the MAC over the values.
+func (d *Document) appendItems(b []byte, values *valueCipher) []byte {
+	mac := sha512.New()
+	for i := range d.items {
+		it := &d.items[i]
+		switch it.kind {
+		case kindComment:
+			if it.cipher == "" && it.value != "" {
+				it.cipher = values.seal(it.value, commentPath, typeComment)
+			}
+			b = append(b, '#')
+		case kindEntry:
+			if it.cipher == "" && it.value != "" {
+				it.cipher = values.seal(it.value, it.key+":", typeString)
+			}
+			mac.Write([]byte(it.value))
+			b = append(append(b, it.key...), '=')
+		}
+		b = append(append(b, it.cipher...), '\n')
+	}
+	lastModified := d.meta.lastModified.Format(time.RFC3339)
+	d.meta.mac = values.seal(fmt.Sprintf("%X", mac.Sum(nil)), lastModified, typeString)
+	d.meta.macOnlyEncrypted = false
+	return b
+}
