@@ -1,0 +1,267 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"envcrypt/internal/project"
+	"envcrypt/internal/scratch"
+
+	"github.com/urfave/cli/v2"
+)
+
+// app is one run of the program: the outside, and the flags that all commands
+// share.
+type app struct {
+	system
+	tui
+	now func() time.Time
+
+	dir           string
+	identityFiles []string
+	environment   string
+	yes, dryRun   bool
+	json          bool
+
+	keys   *keyring        // of the vault or file that was opened last
+	policy *project.Policy // of the project, once it is read
+}
+
+// run carries out one command line and returns its exit code.
+func run(s system) int {
+	a := &app{system: s, now: time.Now}
+	a.tui = newTUI(s)
+	scratch.Sweep(a.scratchPlaces())
+	commands := a.commands()
+	args := arrange(s.args, commands)
+	name := commandName(args, commands)
+	err := newCLI(a, commands).Run(args)
+	return a.report(name, err)
+}
+
+func newCLI(a *app, commands []*cli.Command) *cli.App {
+	c := cli.NewApp()
+	c.Name = programName
+	c.Usage = "the secrets of each environment, encrypted in the repository"
+	c.Description = topDescription
+	c.HideVersion = true
+	c.HideHelpCommand = true
+	c.Writer, c.ErrWriter = a.stdout, io.Discard
+	c.Commands = commands
+	c.CustomAppHelpTemplate = topTemplate
+	c.Action = func(c *cli.Context) error {
+		if name := c.Args().First(); name != "" {
+			return usagef("no such command: %s", showName(name))
+		}
+		_ = cli.ShowAppHelp(c)
+		return usagef("no command given")
+	}
+	c.OnUsageError = onUsageError
+	c.ExitErrHandler = func(*cli.Context, error) {}
+	return c
+}
+
+// commands is the command table, in the order of the help page.
+func (a *app) commands() []*cli.Command {
+	return []*cli.Command{
+		a.initCommand(),
+		a.keygenCommand(),
+		a.editCommand(),
+		a.execCommand(),
+		a.setCommand(),
+		a.unsetCommand(),
+		a.getCommand(),
+		a.keysCommand(),
+		a.exportCommand(),
+		a.importCommand(),
+		a.rekeyCommand(),
+		a.sealCommand(),
+		a.doctorCommand(),
+		a.versionCommand(),
+		a.completionCommand(),
+		a.completeCommand(),
+	}
+}
+
+// command fills in what is the same for every command. Behind help, a blank
+// line and the exit codes follow on the help page.
+func (a *app) command(c cli.Command, run func(c *cli.Context) error) *cli.Command {
+	c.CustomHelpTemplate = commandTemplate
+	c.OnUsageError = onUsageError
+	c.HideHelpCommand = true
+	c.Flags = append(c.Flags, a.commonFlags()...)
+	for _, f := range c.Flags {
+		if b, ok := f.(*cli.BoolFlag); ok {
+			b.DisableDefaultText = true
+		}
+	}
+	c.Action = func(ctx *cli.Context) error {
+		a.identityFiles = ctx.StringSlice("identity")
+		return run(ctx)
+	}
+	return &c
+}
+
+func (a *app) commonFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "directory", Aliases: []string{"C"}, Usage: "look for the project from `DIR` on", Destination: &a.dir},
+		&cli.StringSliceFlag{Name: "identity", Aliases: []string{"i"}, Usage: "private key `FILE`, tried first; repeatable"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no notes on standard error, errors only", Destination: &a.quiet},
+	}
+}
+
+func (a *app) environmentFlag() cli.Flag {
+	return &cli.StringFlag{Name: "env", Aliases: []string{"e"}, Usage: "work on environment `ENV`", Destination: &a.environment}
+}
+
+func (a *app) yesFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "answer every question with yes", Destination: &a.yes}
+}
+
+func (a *app) dryRunFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "say what would be done, and do nothing", Destination: &a.dryRun}
+}
+
+func (a *app) jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON", Destination: &a.json}
+}
+
+// usageError is a wrong command line.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usagef(format string, args ...any) error {
+	return &usageError{message: fmt.Sprintf(format, args...)}
+}
+
+func onUsageError(_ *cli.Context, err error, _ bool) error {
+	message := err.Error()
+	for _, flag := range []string{"flag provided but not defined: ", "flag needs an argument: "} {
+		if name, ok := strings.CutPrefix(message, flag); ok {
+			return usagef("%s%s", strings.NewReplacer("provided but not defined", "not known").Replace(flag), showName(name))
+		}
+	}
+	return usagef("a flag's value cannot be read") // which may be a secret
+}
+
+// args returns the arguments, or a usage error if there are fewer than least or
+// more than most; most < 0 for any number.
+func arguments(c *cli.Context, least, most int) ([]string, error) {
+	args := c.Args().Slice()
+	switch {
+	case len(args) < least:
+		return nil, usagef("%s needs %s", c.Command.Name, c.Command.ArgsUsage)
+	case most >= 0 && len(args) > most:
+		return nil, usagef("%s takes %s and no more", c.Command.Name, orNothing(c.Command.ArgsUsage))
+	}
+	return args, nil
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "no argument"
+	}
+	return s
+}
+
+// arrange puts a command line into the order that cli can parse (command,
+// flags, "--", arguments), since it takes everything behind the first argument
+// for one. The command that exec runs is left alone.
+func arrange(args []string, commands []*cli.Command) []string {
+	if len(args) == 0 {
+		return []string{programName}
+	}
+	var command *cli.Command
+	var flags, rest []string
+	in := args[1:]
+	for len(in) > 0 {
+		arg := in[0]
+		in = in[1:]
+		switch {
+		case arg == "--":
+			rest = append(rest, in...)
+			in = nil
+		case len(arg) > 1 && arg[0] == '-':
+			flags = append(flags, arg)
+			if len(in) > 0 && takesValue(arg, command, commands) {
+				flags = append(flags, in[0])
+				in = in[1:]
+			}
+		case command == nil:
+			if command = findCommand(commands, arg); command == nil {
+				return append([]string{args[0], "--", arg}, in...)
+			}
+		case command.Name == execName:
+			rest = append(append(rest, arg), in...)
+			in = nil
+		default:
+			rest = append(rest, arg)
+		}
+	}
+	out := []string{args[0]}
+	if command != nil {
+		out = append(out, command.Name)
+	}
+	out = append(out, flags...)
+	if len(rest) > 0 {
+		out = append(append(out, "--"), rest...)
+	}
+	return out
+}
+
+func findCommand(commands []*cli.Command, name string) *cli.Command {
+	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(name) })
+	if i < 0 {
+		return nil
+	}
+	return commands[i]
+}
+
+// takesValue tells whether the flag arg is followed by its value. In front of
+// the command only flags that every command has can stand.
+func takesValue(arg string, command *cli.Command, commands []*cli.Command) bool {
+	name := strings.TrimLeft(arg, "-")
+	if strings.Contains(name, "=") {
+		return false
+	}
+	if command == nil {
+		command = commands[0]
+		if i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.Name == execName }); i >= 0 {
+			command = commands[i]
+		}
+	}
+	for _, f := range command.Flags {
+		if slices.Contains(f.Names(), name) {
+			_, isBool := f.(*cli.BoolFlag)
+			return !isBool
+		}
+	}
+	return false
+}
+
+// commandName returns the name of the command that an arranged command line
+// calls, "" for none.
+func commandName(args []string, commands []*cli.Command) string {
+	if len(args) > 1 && findCommand(commands, args[1]) != nil {
+		return args[1]
+	}
+	return ""
+}
+
+// An exitError ends a command that has said everything already.
+type exitError struct{ code int }
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit %d", e.code) }
+
+func asExit(err error) (int, bool) {
+	var e *exitError
+	if errors.As(err, &e) {
+		return e.code, true
+	}
+	return 0, false
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"envcrypt/crypt"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (a *app) completionCommand() *cli.Command {
+	return a.command(cli.Command{
+		Name:      "completion",
+		Usage:     "print a shell's completion script",
+		ArgsUsage: "bash|zsh|fish",
+		Description: `Prints a script that completes commands, flags, environments and keys.
+
+EXAMPLES:
+   source <(envcrypt completion bash)
+   envcrypt completion zsh > "${fpath[1]}/_envcrypt"
+   envcrypt completion fish > ~/.config/fish/completions/envcrypt.fish`,
+	}, func(c *cli.Context) error {
+		args, err := arguments(c, 1, 1)
+		if err != nil {
+			return err
+		}
+		script, ok := completionScripts[args[0]]
+		if !ok {
+			return usagef("no completion for %s; there are bash, zsh and fish", showName(args[0]))
+		}
+		_, err = fmt.Fprint(a.out, script)
+		return err
+	})
+}
+
+const completeName = "__complete"
+
+var completionScripts = map[string]string{
+	"bash": `_envcrypt() {
+	local IFS=$'\n'
+	COMPREPLY=($(envcrypt ` + completeName + ` -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+	if [ ${#COMPREPLY[@]} -eq 0 ]; then compopt -o default; fi
+}
+complete -F _envcrypt envcrypt
+`,
+	"zsh": `#compdef envcrypt
+_envcrypt() {
+	local -a found
+	found=("${(@f)$(envcrypt ` + completeName + ` -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+	if [ -n "$found" ]; then compadd -- $found; else _files; fi
+}
+if [ "$funcstack[1]" = "_envcrypt" ]; then _envcrypt "$@"; else compdef _envcrypt envcrypt; fi
+`,
+	"fish": `complete -c envcrypt -a '(envcrypt ` + completeName + ` -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+`,
+}
+
+// completeCommand answers the scripts: what can stand where the last word is.
+func (a *app) completeCommand() *cli.Command {
+	c := a.command(cli.Command{
+		Name: completeName, Usage: "candidates for a shell", ArgsUsage: "WORD...",
+		Description: `For the scripts of "envcrypt completion".
+
+EXAMPLES:
+   envcrypt ` + completeName + ` -- ge`,
+	}, func(c *cli.Context) error {
+		words := c.Args().Slice()
+		if len(words) == 0 {
+			words = []string{""}
+		}
+		last := words[len(words)-1]
+		for _, candidate := range a.candidates(words[:len(words)-1], last) {
+			if strings.HasPrefix(candidate, last) {
+				fmt.Fprintln(a.out, candidate)
+			}
+		}
+		return nil
+	})
+	c.Hidden = true
+	return c
+}
+
+func (a *app) candidates(before []string, last string) []string {
+	commands := a.commands()
+	var command *cli.Command
+	for i, word := range before {
+		switch {
+		case word == "--":
+			return nil
+		case command == nil:
+			command = findCommand(commands, word)
+		case (word == "-e" || word == "--env") && i+1 < len(before):
+			a.environment = before[i+1]
+		}
+	}
+	switch previous := lastOf(before); {
+	case command == nil:
+		return commandNames(commands)
+	case previous == "-e" || previous == "--env":
+		return a.environmentNames()
+	case strings.HasPrefix(last, "-"):
+		return flagNames(command)
+	case previous == "--format":
+		return []string{"dotenv", "json", "yaml", "shell", "keys"}
+	case takesValue(previous, command, commands):
+		return nil
+	}
+	switch command.Name {
+	case "get", "set", "unset":
+		return a.keyNames()
+	case "edit", "keys", "export", "rekey", "seal":
+		return a.environmentNames()
+	case "completion":
+		return []string{"bash", "fish", "zsh"}
+	}
+	return nil
+}
+
+func lastOf(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return words[len(words)-1]
+}
+
+func commandNames(commands []*cli.Command) (names []string) {
+	for _, c := range commands {
+		if !c.Hidden {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func flagNames(c *cli.Command) (names []string) {
+	for _, f := range c.Flags {
+		names = append(names, "--"+f.Names()[0])
+	}
+	return names
+}
+
+func (a *app) environmentNames() (names []string) {
+	v, err := a.vault()
+	if err != nil {
+		return nil
+	}
+	for _, env := range v.Project.Policy.Environments {
+		names = append(names, env.Name)
+	}
+	return names
+}
+
+// keyNames lists the keys of the environment that the words so far choose.
+func (a *app) keyNames() []string {
+	data, _, err := a.readEncrypted("", "")
+	if err != nil {
+		return nil
+	}
+	summary, err := crypt.Inspect(data, crypt.Dotenv)
+	if err != nil {
+		return nil
+	}
+	return summary.Keys
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"envcrypt/crypt"
+	"envcrypt/internal/project"
+	"envcrypt/internal/scratch"
+	"envcrypt/internal/vault"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (a *app) doctorCommand() *cli.Command {
+	return a.command(cli.Command{
+		Name:  "doctor",
+		Usage: "say what works here and what does not",
+		Description: `Looks for identities and says which environments each opens; checks the
+policy, the environments' files, permissions, the editor and the directory for
+temporary files. It asks for no passphrase and changes nothing. A problem is
+exit 5.
+
+EXAMPLES:
+   envcrypt doctor
+   envcrypt doctor --json`,
+		Flags: []cli.Flag{a.jsonFlag()},
+	}, func(c *cli.Context) error {
+		if _, err := arguments(c, 0, 0); err != nil {
+			return err
+		}
+		return a.doctor()
+	})
+}
+
+// A finding is one line of doctor's report.
+type finding struct {
+	Subject string `json:"subject"`
+	Status  string `json:"status"` // ok, note or problem
+	Detail  string `json:"detail"`
+}
+
+// diagnosis collects findings.
+type diagnosis struct {
+	*app
+	findings []finding
+}
+
+func (d *diagnosis) add(status, subject, format string, args ...any) {
+	d.findings = append(d.findings, finding{Subject: subject, Status: status, Detail: fmt.Sprintf(format, args...)})
+}
+func (d *diagnosis) ok(subject, format string, args ...any) { d.add("ok", subject, format, args...) }
+func (d *diagnosis) note(subject, format string, args ...any) {
+	d.add("note", subject, format, args...)
+}
+func (d *diagnosis) problem(subject, format string, args ...any) {
+	d.add("problem", subject, format, args...)
+}
+
+func (a *app) doctor() error {
+	d := &diagnosis{app: a}
+	v, err := a.vault()
+	if err != nil {
+		r := a.explain(err)
+		d.problem("project", "%s (%s)", r.message, strings.Join(r.hints, "; "))
+		a.keys = a.newKeyring()
+	} else {
+		d.ok("project", "%s", v.Project.Root)
+	}
+	d.identities(v)
+	if v != nil {
+		d.policyFile(v)
+		for _, env := range v.Project.Policy.Environments {
+			d.environmentFile(v, env)
+		}
+	}
+	d.editorAndTemp()
+	return d.print()
+}
+
+func (d *diagnosis) print() error {
+	problems := slices.ContainsFunc(d.findings, func(f finding) bool { return f.Status == "problem" })
+	if d.json {
+		if err := d.printJSON(d.findings); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range d.findings {
+			if _, err := fmt.Fprintf(d.out, "%-8s%s: %s\n", f.Status, oneLine(f.Subject), oneLine(f.Detail)); err != nil {
+				return err
+			}
+		}
+	}
+	if problems {
+		return &exitError{code: exitFinding}
+	}
+	return nil
+}
+
+// identities reports each place where one was looked for, and what it opens.
+func (d *diagnosis) identities(v *vault.Vault) {
+	k := d.keys
+	k.warn = func(format string, args ...any) {}
+	for i := range k.places {
+		p := &k.places[i]
+		before := len(k.ready)
+		k.tried = i + 1
+		k.failed = nil
+		k.load(p)
+		switch {
+		case k.failed != nil:
+			r := d.explain(k.failed)
+			d.problem("identity", "%s %s", r.message, strings.Join(r.hints, "; "))
+		case p.found == "refused":
+			d.problem("identity", "%s cannot be used: its mode lets others read it, or it is malformed", p.label())
+		case p.found == "not there":
+			d.note("identity", "%s: not there", p.label())
+		case p.found == "needs a passphrase":
+			d.note("identity", "%s: needs a passphrase", p.label())
+		default:
+			d.ok("identity", "%s: %s, opens %s", p.label(), orNothing2(p.found), d.opens(v, k.ready[before:]))
+		}
+	}
+	k.failed, k.locked = nil, nil // from here on nothing is asked for
+	if len(k.ready) == 0 {
+		d.problem("identity", `none was found: "envcrypt keygen" makes one`)
+	}
+}
+
+func orNothing2(s string) string {
+	if s == "" {
+		return "a plugin's key"
+	}
+	return s
+}
+
+// opens names the environments that some identities are recipients of.
+func (d *diagnosis) opens(v *vault.Vault, ids []crypt.Identity) string {
+	if v == nil {
+		return "nothing here"
+	}
+	var names []string
+	for _, env := range v.Project.Policy.Environments {
+		data, err := v.Read(env.Name)
+		if err != nil {
+			continue
+		}
+		summary, err := crypt.Inspect(data, crypt.Dotenv)
+		if err != nil {
+			continue
+		}
+		if slices.ContainsFunc(ids, func(id crypt.Identity) bool {
+			return slices.Contains(summary.Recipients, id.Recipient) || id.Matches != nil && slices.ContainsFunc(summary.Recipients, id.Matches)
+		}) {
+			names = append(names, env.Name)
+		}
+	}
+	if names == nil {
+		return "nothing here"
+	}
+	return strings.Join(names, ", ")
+}
+
+func (d *diagnosis) policyFile(v *vault.Vault) {
+	const others = 0o002
+	first := v.Project.Policy.Environments[0]
+	for _, path := range []string{v.Project.Root, filepath.Join(v.Project.Root, project.PolicyName), filepath.Dir(v.Project.Path(first.Name))} {
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+			d.problem("permissions", "%s: %s", path, plainError(err))
+		case info.Mode().Perm()&others != 0 && info.Mode()&os.ModeSticky == 0:
+			d.problem("permissions", "%s: everybody can write to it: chmod o-w", path)
+		}
+	}
+	d.ok("policy", "%s, %s", count(len(v.Project.Policy.Directory.Members), "member"), count(len(v.Project.Policy.Environments), "environment"))
+}
+
+func (d *diagnosis) environmentFile(v *vault.Vault, env project.Environment) {
+	if d.gitIgnores(v.Project.Path(env.Name)) {
+		d.problem(env.Name, "git ignores its file: add !/secrets/*.env to .gitignore")
+	}
+	opened, err := v.Open(env.Name)
+	var none *crypt.NoIdentityError
+	switch {
+	case errors.As(err, &none):
+		d.note(env.Name, "none of your keys opens it")
+		return
+	case err != nil:
+		r := d.explain(err)
+		d.problem(env.Name, "%s (%s)", r.message, strings.Join(r.hints, "; "))
+		return
+	case opened.Readers.Differ():
+		d.problem(env.Name, `its recipients differ from the policy's readers: run "envcrypt rekey %s"`, env.Name)
+	}
+	if err := v.Project.Writable(env.Name); err != nil {
+		d.note(env.Name, "cannot be written: %s", plainError(err))
+	}
+	d.ok(env.Name, "opens, sealed, %s", count(len(opened.Doc.Keys()), "key"))
+}
+
+func (d *diagnosis) editorAndTemp() {
+	if ed, err := d.editor(); err != nil {
+		d.problem("editor", "%v", err)
+	} else if _, err := exec.LookPath(strings.Trim(strings.Fields(ed)[0], `'"`)); err != nil {
+		d.problem("editor", "%s: not found", ed)
+	} else {
+		d.ok("editor", "%s", ed)
+	}
+	dir, err := scratch.New(d.scratchPlaces())
+	if err != nil {
+		d.problem("temporary files", "%v", err)
+		return
+	}
+	defer dir.Close()
+	if dir.OnDisk {
+		d.problem("temporary files", "no memory-backed directory: edit would put plaintext on disk, in %s", os.TempDir())
+		return
+	}
+	d.ok("temporary files", "in memory")
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"envcrypt/crypt"
+	"envcrypt/internal/launch"
+
+	"github.com/urfave/cli/v2"
+)
+
+const execName = "exec"
+
+func (a *app) execCommand() *cli.Command {
+	var file string
+	var pristine bool
+	return a.command(cli.Command{
+		Name:      execName,
+		Aliases:   []string{"run"},
+		Usage:     "run a command with an environment's values",
+		ArgsUsage: "-- CMD [ARG...]",
+		Description: `Becomes CMD, with the environment's values among its variables. They
+override variables of the same name that the caller has. The variable that
+the policy names (ENVIRONMENT) is set to the environment's name. Variables
+that hold private keys are not passed on. Names that make programs run code
+or redirect them (PATH, LD_PRELOAD, NODE_OPTIONS, HTTPS_PROXY, ...) are
+refused unless the policy lists them in "allow".
+
+EXAMPLES:
+   envcrypt exec -- npm test
+   envcrypt exec -e staging -- ./server --port 8080
+   envcrypt exec -e production --only DATABASE_URL -- psql
+   envcrypt exec -f /etc/app/production.env -e production -- ./server`,
+		Flags: []cli.Flag{
+			a.environmentFlag(),
+			&cli.StringSliceFlag{Name: "only", Usage: "pass these `KEYS` alone"},
+			&cli.StringSliceFlag{Name: "keep", Usage: "`KEYS` for which the caller's variable wins"},
+			&cli.BoolFlag{Name: "pristine", Usage: "pass nothing else that the caller has", Destination: &pristine},
+			fileFlag(&file),
+		},
+	}, func(c *cli.Context) error {
+		argv, err := arguments(c, 1, -1)
+		if err != nil {
+			return err
+		}
+		o := launch.Options{Only: list(c, "only"), Keep: list(c, "keep"), Pristine: pristine}
+		return a.exec(file, argv, o)
+	})
+}
+
+func fileFlag(to *string) cli.Flag {
+	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "one SOPS `FILE`, without a project", Destination: to}
+}
+
+// list returns a repeatable flag's names, which commas may part too; nil if the
+// flag is not there.
+func list(c *cli.Context, flag string) []string {
+	var names []string
+	for _, s := range c.StringSlice(flag) {
+		for name := range strings.SplitSeq(s, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	if names == nil && c.IsSet(flag) {
+		names = []string{}
+	}
+	return names
+}
+
+// exec becomes a command. It returns only where that fails, or where the system
+// cannot replace a process.
+func (a *app) exec(file string, argv []string, o launch.Options) error {
+	restore := launch.NoCoreDump()
+	defer restore()
+	for _, name := range o.Keep {
+		if launch.HoldsIdentity(name) {
+			return usagef("--keep: %s can hold a private key, which no command gets", showName(name))
+		}
+	}
+	path, err := launch.Look(argv[0])
+	if err != nil {
+		return err
+	}
+	doc, err := a.execDocument(file, &o)
+	if err != nil {
+		return err
+	}
+	var values [][2]string
+	for key, value := range doc.All() {
+		values = append(values, [2]string{key, value})
+	}
+	env, err := launch.Environ(a.env, values, o)
+	if err != nil {
+		return err
+	}
+	restore()
+	return launch.Exec(path, argv, env, [3]*os.File{a.stdin, a.stdout, a.stderr})
+}
+
+// execDocument opens what exec takes values from, and notes in o what the policy
+// says about the command's variables.
+func (a *app) execDocument(file string, o *launch.Options) (*crypt.Document, error) {
+	if file == "" {
+		env, err := a.open("")
+		if err != nil {
+			return nil, err
+		}
+		o.Variable, o.Name, o.Allow = a.policy.Variable, env.Name, env.Allow
+		return env.Doc, nil
+	}
+	doc, name, err := a.openFile(file)
+	if err == nil && name != "" {
+		o.Variable, o.Name = defaultVariable, name
+	}
+	return doc, err
+}
+
+// defaultVariable is what the policy's variable is called where there is no
+// policy.
+const defaultVariable = "ENVIRONMENT"

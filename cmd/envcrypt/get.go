@@ -1,0 +1,204 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"envcrypt/crypt"
+	"envcrypt/envfile"
+	"envcrypt/internal/project"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (a *app) getCommand() *cli.Command {
+	var file string
+	return a.command(cli.Command{
+		Name:      "get",
+		Usage:     "print one value",
+		ArgsUsage: "KEY",
+		Description: `Prints the bare value of a key, with a newline behind it only on a terminal.
+A key that is not there is exit 1.
+
+EXAMPLES:
+   envcrypt get DATABASE_URL
+   envcrypt get TLS_KEY -e staging > key.pem
+   envcrypt get API_KEY -f backup/production.env`,
+		Flags: []cli.Flag{a.environmentFlag(), fileFlag(&file), a.jsonFlag()},
+	}, func(c *cli.Context) error {
+		args, err := arguments(c, 1, 1)
+		if err != nil {
+			return err
+		}
+		return a.get(file, args[0])
+	})
+}
+
+func (a *app) get(file, key string) error {
+	doc, err := a.document(file, "")
+	if err != nil {
+		return err
+	}
+	value, ok := doc.Get(key)
+	if !ok {
+		where := file
+		if where == "" {
+			where = "the environment"
+		}
+		return &noKeyError{key: key, environment: where}
+	}
+	switch {
+	case a.json:
+		return a.printJSON(value)
+	case isTerminal(a.out):
+		value += "\n"
+	}
+	return a.print(value)
+}
+
+// printJSON prints any value as one JSON document.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func (a *app) keysCommand() *cli.Command {
+	var file string
+	return a.command(cli.Command{
+		Name:      "keys",
+		Aliases:   []string{"list", "ls"},
+		Usage:     "list an environment's keys",
+		ArgsUsage: "[ENV]",
+		Description: `Prints the names of an environment's keys, in the order of its file. It needs
+no identity, and so cannot tell whether somebody tampered with the names.
+
+EXAMPLES:
+   envcrypt keys production
+   envcrypt keys staging --json
+   envcrypt keys -f backup/production.env`,
+		Flags: []cli.Flag{a.environmentFlag(), fileFlag(&file), a.jsonFlag()},
+	}, func(c *cli.Context) error {
+		args, err := arguments(c, 0, 1)
+		if err != nil {
+			return err
+		}
+		return a.listKeys(file, first(args))
+	})
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+func (a *app) listKeys(file, argument string) error {
+	data, path, err := a.readEncrypted(file, argument)
+	if err != nil {
+		return err
+	}
+	summary, err := crypt.Inspect(data, formatOf(path))
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if a.json {
+		return a.printJSON(append([]string{}, summary.Keys...))
+	}
+	for _, key := range summary.Keys {
+		if _, err := fmt.Fprintln(a.out, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readEncrypted reads the file that a command names, without opening it.
+func (a *app) readEncrypted(file, argument string) (data []byte, path string, err error) {
+	if file != "" {
+		data, err = project.ReadFile(file, project.FileSizeLimit)
+		return data, file, err
+	}
+	v, err := a.vault()
+	if err != nil {
+		return nil, "", err
+	}
+	env, err := a.choose(v.Project.Policy, argument)
+	if err != nil {
+		return nil, "", err
+	}
+	data, err = v.Read(env.Name)
+	return data, v.Project.Path(env.Name), err
+}
+
+func (a *app) exportCommand() *cli.Command {
+	var file, format, output string
+	return a.command(cli.Command{
+		Name:      "export",
+		Aliases:   []string{"pull", "decrypt"},
+		Usage:     "print all values",
+		ArgsUsage: "[ENV]",
+		Description: `Prints an environment's values in a format that other programs read: dotenv
+(the default), json, yaml, shell (for "eval" or "."), keys (the names alone).
+A value that the format cannot express is an error that names its key.
+A file written with -o is readable by its owner alone.
+
+EXAMPLES:
+   envcrypt export staging --format json
+   envcrypt export -e development -o .env
+   eval "$(envcrypt export --format shell)"`,
+		Flags: []cli.Flag{
+			a.environmentFlag(),
+			&cli.StringFlag{Name: "format", Usage: "dotenv, json, yaml, shell or keys `FORMAT`", Value: "dotenv", Destination: &format},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write `FILE`, mode 0600, instead of standard output", Destination: &output},
+			fileFlag(&file), jsonFormatFlag(&format),
+		},
+	}, func(c *cli.Context) error {
+		args, err := arguments(c, 0, 1)
+		if err != nil {
+			return err
+		}
+		return a.export(file, first(args), format, output)
+	})
+}
+
+func jsonFormatFlag(format *string) cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "the same as --format json", Action: func(_ *cli.Context, yes bool) error {
+		if yes {
+			*format = "json"
+		}
+		return nil
+	}}
+}
+
+func (a *app) export(file, argument, format, output string) error {
+	write, ok := map[string]func([]envfile.Var) ([]byte, error){
+		"dotenv": envfile.Dotenv,
+		"json":   envfile.JSON,
+		"yaml":   envfile.YAML,
+		"shell":  envfile.Shell,
+		"keys":   func(vars []envfile.Var) ([]byte, error) { return envfile.Keys(vars), nil },
+	}[format]
+	if !ok {
+		return usagef("no such format: %s; there are dotenv, json, yaml, shell and keys", showName(format))
+	}
+	doc, err := a.document(file, argument)
+	if err != nil {
+		return err
+	}
+	var vars []envfile.Var
+	for key, value := range doc.All() {
+		vars = append(vars, envfile.Var{Key: key, Value: value})
+	}
+	text, err := write(vars)
+	if err != nil {
+		return err
+	}
+	if output == "" || output == "-" {
+		return a.print(string(text))
+	}
+	return project.WriteFile(output, text, os.FileMode(0o600))
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"envcrypt/internal/project"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (a *app) initCommand() *cli.Command {
+	return a.command(cli.Command{
+		Name:  "init",
+		Usage: "make a project here",
+		Description: `Makes envcrypt.toml with the environments development, staging and production,
+yourself as their reader (with the key that is found, or a new one), an empty
+file for each environment, and lines in .gitattributes and .gitignore. What
+is there already is kept: run it again to make what is missing.
+
+EXAMPLES:
+   envcrypt init
+   envcrypt init -C services/api`,
+	}, func(c *cli.Context) error {
+		if _, err := arguments(c, 0, 0); err != nil {
+			return err
+		}
+		return a.init()
+	})
+}
+
+const gitAttributes = "secrets/*.env text eol=lf"
+
+var gitIgnore = []string{".env", ".env.*", "!.env.example"}
+
+func (a *app) init() error {
+	root := a.dir
+	if root == "" {
+		root = "."
+	}
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	p, err := a.initPolicy(root)
+	if err != nil {
+		return err
+	}
+	v := a.vaultOf(p)
+	for _, env := range p.Policy.Environments {
+		switch err := v.Create(env.Name); {
+		case errors.Is(err, fs.ErrExist):
+			a.notef("kept %s", a.relative(p.Path(env.Name)))
+		case err != nil:
+			return err
+		default:
+			a.notef("made %s", a.relative(p.Path(env.Name)))
+		}
+	}
+	if err := a.addLines(filepath.Join(root, ".gitattributes"), gitAttributes); err != nil {
+		return err
+	}
+	if err := a.addLines(filepath.Join(root, ".gitignore"), gitIgnore...); err != nil {
+		return err
+	}
+	if err := a.unignore(p); err != nil {
+		return err
+	}
+	a.hintf(`"envcrypt set KEY" and "envcrypt edit" fill it; commit %s and secrets/`, project.PolicyName)
+	return nil
+}
+
+func (a *app) relative(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(wd, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}
+
+// initPolicy reads the policy of root, or makes one.
+func (a *app) initPolicy(root string) (*project.Project, error) {
+	path := filepath.Join(root, project.PolicyName)
+	if _, err := os.Lstat(path); err == nil {
+		p, err := project.Find(root)
+		if err == nil {
+			a.notef("kept %s", a.relative(path))
+		}
+		return p, err
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	key, err := a.ownKey()
+	if err != nil {
+		return nil, err
+	}
+	text := fmt.Appendf(nil, policyTemplate, tomlKey(a.memberName()), key, a.memberName(), a.memberName())
+	if _, err := project.ParsePolicy(path, text); err != nil {
+		return nil, err
+	}
+	p := &project.Project{Root: root}
+	l, err := p.Lock()
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(l.Write(path, nil, text), l.Close())
+	if err != nil {
+		return nil, err
+	}
+	a.notef("made %s, with you as %s", a.relative(path), a.memberName())
+	return project.Find(root)
+}
+
+const policyTemplate = `# Who may read which environment. Only this file says so.
+# After a change: envcrypt rekey --all
+
+version = 1
+default = "development"        # used when neither -e nor the variable names one
+variable = "ENVIRONMENT"       # selects the environment, and exec sets it
+
+[members.%s]
+keys = ["%s"]
+
+[groups]
+developers = ["%s"]
+ops = ["%s"]
+
+[environments.development]
+readers = ["developers", "ops"]
+
+[environments.staging]
+readers = ["developers", "ops"]
+
+[environments.production]
+readers = ["ops"]
+protected = true               # writes ask first; -y where nobody can be asked
+`
+
+// tomlKey quotes a member's name where a bare key cannot hold it.
+func tomlKey(name string) string {
+	if strings.ContainsAny(name, ".@") {
+		return `"` + name + `"`
+	}
+	return name
+}
+
+// memberName makes a member's name of the user's.
+func (a *app) memberName() string {
+	name := a.getenv("USER")
+	if name == "" {
+		name = a.getenv("USERNAME")
+	}
+	name = strings.Map(func(r rune) rune {
+		if r < 0x80 && (r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') {
+			return r
+		}
+		return -1
+	}, name)
+	name = strings.TrimLeft(name, "-_.")
+	const longest = 32
+	name = name[:min(len(name), longest)]
+	switch name {
+	case "":
+		return "me"
+	case "developers", "ops": // which are groups
+		return name + "-1"
+	}
+	return name
+}
+
+// ownKey returns the public key of the first identity that needs no passphrase,
+// or of a new one.
+func (a *app) ownKey() (string, error) {
+	k := a.newKeyring()
+	k.loadAll()
+	if err := k.err(); err != nil {
+		return "", err
+	}
+	for _, id := range k.ready {
+		if id.Recipient != "" {
+			a.notef("using your key %s", shorten(id.Recipient))
+			return id.Recipient, nil
+		}
+	}
+	public, path, err := a.keygen("", false)
+	if err != nil {
+		return "", err
+	}
+	a.notef("made a key for you: %s; keep a copy of it in a safe place", path)
+	return public, nil
+}
+
+// loadAll tries every place, without asking for a passphrase.
+func (k *keyring) loadAll() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for k.tried < len(k.places) && k.failed == nil {
+		p := &k.places[k.tried]
+		k.tried++
+		k.load(p)
+	}
+}
+
+// addLines appends to a text file the lines that it does not have.
+func (a *app) addLines(path string, lines ...string) error {
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text := string(old)
+	have := make(map[string]bool)
+	for line := range strings.Lines(text) {
+		have[strings.TrimSpace(line)] = true
+	}
+	added := false
+	for _, line := range lines {
+		if have[line] {
+			continue
+		}
+		if text != "" && !strings.HasSuffix(text, "\n") {
+			text += "\n"
+		}
+		text += line + "\n"
+		added = true
+	}
+	if !added {
+		return nil
+	}
+	root := &project.Project{Root: filepath.Dir(path)}
+	l, err := root.Lock()
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.Write(path, old, []byte(text)), l.Close())
+}
+
+// gitIgnores tells whether git would leave a file out; false too without git.
+func (a *app) gitIgnores(path string) bool {
+	cmd := exec.Command("git", "-C", filepath.Dir(path), "check-ignore", "-q", "--no-index", "--", filepath.Base(path))
+	cmd.Env = withoutIdentities(a.env)
+	return cmd.Run() == nil
+}
+
+// unignore makes exceptions for environment files that git would leave out, as
+// a rule like *.env does.
+func (a *app) unignore(p *project.Project) error {
+	ignored := func() (files []string) {
+		for _, env := range p.Policy.Environments {
+			if path := p.Path(env.Name); a.gitIgnores(path) {
+				files = append(files, a.relative(path))
+			}
+		}
+		return files
+	}
+	files := ignored()
+	if files == nil {
+		return nil
+	}
+	if err := a.addLines(filepath.Join(p.Root, ".gitignore"), "!/secrets/", "!/secrets/*.env"); err != nil {
+		return err
+	}
+	a.notef("git ignored %s: added an exception to .gitignore", strings.Join(files, ", "))
+	if files = ignored(); files != nil {
+		a.warningf(`git still ignores %s: "git check-ignore -v" names the rule`, strings.Join(files, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"envcrypt/internal/vault"
+	"envcrypt/recipients"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (a *app) rekeyCommand() *cli.Command {
+	var all bool
+	return a.command(cli.Command{
+		Name:      "rekey",
+		Aliases:   []string{"updatekeys"},
+		Usage:     "encrypt environments to the readers that the policy lists",
+		ArgsUsage: "[ENV...]",
+		Description: `Makes the environments' files match envcrypt.toml, after showing who gains and
+who loses access. Where somebody loses it, the file gets a new data key and
+every value is encrypted afresh; the values that they could read are listed,
+since only a change at their source takes them away.
+
+EXAMPLES:
+   envcrypt rekey production
+   envcrypt rekey --all --dry-run
+   envcrypt rekey --all -y`,
+		Flags: []cli.Flag{
+			a.environmentFlag(),
+			&cli.BoolFlag{Name: "all", Usage: "all environments of the project", Destination: &all},
+			a.yesFlag(), a.dryRunFlag(),
+		},
+	}, func(c *cli.Context) error {
+		return a.rekey(c.Args().Slice(), all)
+	})
+}
+
+func (a *app) rekey(names []string, all bool) error {
+	v, err := a.vault()
+	if err != nil {
+		return err
+	}
+	if names, err = a.rekeyNames(v, names, all); err != nil {
+		return err
+	}
+	steps := v.Plan(names)
+	asks := false
+	todo := 0
+	for _, s := range steps {
+		if s.Err == nil && s.Readers.Differ() {
+			todo++
+			asks = asks || len(s.Readers.Gained)+len(s.Readers.Lost) > 0
+			a.showReaders(v, s.Environment, s.Readers)
+		}
+	}
+	if todo > 0 && !a.dryRun {
+		if asks {
+			if err := a.confirm(fmt.Sprintf("change who can read %s?", count(todo, "environment"))); err != nil {
+				return err
+			}
+		}
+		if err := v.Rekey(steps, func(int) {}); err != nil {
+			return err
+		}
+	}
+	return a.rekeySummary(steps)
+}
+
+func (a *app) rekeyNames(v *vault.Vault, names []string, all bool) ([]string, error) {
+	switch {
+	case all && len(names) > 0:
+		return nil, usagef("--all goes without ENV")
+	case all:
+		for _, env := range v.Project.Policy.Environments {
+			names = append(names, env.Name)
+		}
+	case len(names) == 0:
+		env, err := a.choose(v.Project.Policy, "")
+		if err != nil {
+			return nil, err
+		}
+		return []string{env.Name}, nil
+	}
+	for _, name := range names {
+		if _, err := v.Project.Policy.Environment(name); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// showReaders says who gains and who loses access to an environment.
+func (a *app) showReaders(v *vault.Vault, name string, r vault.Readers) {
+	for _, g := range r.Gained {
+		a.notef("%s: %s gains access (%s)", name, g.Member, shorten(g.Key.String()))
+	}
+	for _, text := range r.Lost {
+		a.notef("%s: %s loses access", name, ownerOf(&v.Project.Policy.Directory, text))
+	}
+	if r.Reordered {
+		a.notef("%s: the readers are the same, in another order", name)
+	}
+}
+
+// ownerOf names a public key as well as the policy can.
+func ownerOf(d *recipients.Directory, text string) string {
+	for name, keys := range d.Members {
+		for _, key := range keys {
+			if key.String() == text {
+				return name + " (" + shorten(text) + ")"
+			}
+		}
+	}
+	return shorten(text)
+}
+
+func (a *app) rekeySummary(steps []vault.Step) error {
+	var failed error
+	done := 0
+	for _, s := range steps {
+		switch {
+		case s.Err != nil:
+			if failed != nil {
+				a.complain(failed)
+			}
+			failed = a.identityFailure(s.Err)
+		case !s.Readers.Differ():
+			a.notef("%s: up to date", s.Environment)
+		case a.dryRun:
+			a.notef("%s: would be rekeyed", s.Environment)
+		default:
+			done++
+			if len(s.Readers.Lost) > 0 && len(s.Keys) > 0 {
+				a.hintf("%s: who lost access has read these values: change them at their source: %s", s.Environment, strings.Join(s.Keys, ", "))
+			}
+		}
+	}
+	if done > 0 {
+		a.notef("rekeyed %s", count(done, "environment"))
+	}
+	return failed
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

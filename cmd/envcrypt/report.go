@@ -1,0 +1,264 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"envcrypt/crypt"
+	"envcrypt/envfile"
+	"envcrypt/internal/launch"
+	"envcrypt/internal/project"
+	"envcrypt/internal/vault"
+)
+
+// The exit codes of all commands but exec.
+const (
+	exitDone       = 0
+	exitFailed     = 1
+	exitUsage      = 2
+	exitNoIdentity = 3
+	exitDamaged    = 4
+	exitFinding    = 5
+	exitChanged    = 6
+)
+
+// exitExec is exec's code for every failure of its own, which lies outside the
+// codes of ordinary commands.
+const exitExec = 125
+
+// report prints what went wrong with a command and returns the exit code.
+func (a *app) report(command string, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if code, ok := asExit(err); ok {
+		return code
+	}
+	code := a.complain(err)
+	if command != execName {
+		return code
+	}
+	var failed *launch.CommandError
+	if errors.As(err, &failed) {
+		return failed.Code
+	}
+	return exitExec
+}
+
+// complain prints an error and what to do about it, and returns its exit code.
+func (a *app) complain(err error) int {
+	r := a.explain(err)
+	fmt.Fprintf(a.err, "%s: error: %s\n", programName, oneLine(r.message))
+	for _, h := range r.hints {
+		fmt.Fprintf(a.err, "%s: hint: %s\n", programName, oneLine(h))
+	}
+	return r.code
+}
+
+// oneLine keeps a message on its line and harmless, whatever names are in it.
+func oneLine(s string) string {
+	return strings.ReplaceAll(escapeControls(s), "\n", " ")
+}
+
+// explanation is an error in sentences.
+type explanation struct {
+	message string
+	hints   []string
+	code    int
+}
+
+func (a *app) explain(err error) explanation {
+	r := explanation{message: err.Error(), code: exitFailed}
+	hint := func(format string, args ...any) { r.hints = append(r.hints, fmt.Sprintf(format, args...)) }
+
+	var (
+		usage     *usageError
+		unknown   *project.UnknownEnvironmentError
+		policy    *project.PolicyError
+		noProject *project.NotFoundError
+		badID     *identityError
+		idFailed  *crypt.IdentityError
+		none      *crypt.NoIdentityError
+		opening   *vault.OpenError
+		readers   *vault.ReadersError
+		missing   *vault.MissingError
+		changed   *project.ChangedError
+		badFile   *project.FileError
+		damage    *crypt.DamagedError
+		seal      *crypt.SealError
+		foreign   *crypt.UnsupportedError
+		ask       *noTerminalError
+		noKey     *noKeyError
+		badValue  *valueError
+		express   *envfile.ExpressError
+		refused   *launch.RefusedError
+	)
+	environment := ""
+	if errors.As(err, &opening) {
+		environment = opening.Environment
+	}
+	switch {
+	case errors.As(err, &usage):
+		r.code = exitUsage
+		hint(`"envcrypt --help" lists the commands, "envcrypt COMMAND --help" their flags`)
+	case errors.As(err, &unknown):
+		r.message, r.code = "unknown environment: "+showName(unknown.Name), exitUsage
+		hint("%s has %s", project.PolicyName, strings.Join(unknown.Valid, ", "))
+	case errors.As(err, &policy):
+		r.code = exitUsage
+		hint("%s", policy.Fix)
+	case errors.As(err, &noProject):
+		r.code = exitUsage
+		hint(`"envcrypt init" makes a project here; -C DIR names another place`)
+	case errors.As(err, &badID):
+		r.code = exitNoIdentity
+		if badID.fix != "" {
+			hint("%s", badID.fix)
+		}
+	case errors.As(err, &none):
+		r.code = exitNoIdentity
+		a.explainNoIdentity(&r, environment, none)
+	case errors.As(err, &idFailed):
+		r.code = exitNoIdentity
+	case errors.As(err, &readers):
+		a.explainReaders(&r, readers)
+	case errors.As(err, &missing):
+		hint(`"envcrypt init" makes the files that are missing`)
+	case errors.As(err, &changed):
+		r.code = exitChanged
+		hint("run the command again; nothing was written")
+	case errors.As(err, &seal):
+		r.code = exitDamaged
+		explainSeal(&r, environment, seal)
+	case errors.As(err, &damage):
+		r.code = exitDamaged
+		if environment != "" {
+			hint("bring back the last good version, for example with git")
+		}
+	case errors.As(err, &foreign):
+		r.code = exitDamaged
+		hint("decrypt it with sops, or add an age key to it with sops first")
+	case errors.As(err, &badFile):
+		r.code = fileErrorCode(badFile)
+	case errors.As(err, &ask):
+		hint("-y answers yes where nobody can be asked")
+	case errors.As(err, &noKey):
+		hint(`"envcrypt keys" lists what there is`)
+	case errors.As(err, &badValue):
+		hint("%s", badValue.fix)
+	case errors.As(err, &express):
+		hint(`"--format json" and "--format shell" can express more`)
+	case errors.As(err, &refused):
+		hint("if that is meant, list it in %s under the environment: allow = [%q]", project.PolicyName, refused.Keys[0])
+	case errors.Is(err, syscall.ENOSPC):
+		hint("the disk is full; nothing was changed")
+	case errors.Is(err, os.ErrExist):
+		hint("it is never overwritten: choose another name, or move it away")
+	}
+	return r
+}
+
+// fileErrorCode tells a file that cannot be an environment's from one that is
+// not there or cannot be reached.
+func fileErrorCode(err *project.FileError) int {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return exitFailed
+	}
+	return exitDamaged
+}
+
+func (a *app) explainNoIdentity(r *explanation, environment string, none *crypt.NoIdentityError) {
+	if environment == "" {
+		environment = "the file"
+	}
+	readers := a.readerNames(environment, none.Recipients)
+	switch none.Tried {
+	case 0:
+		r.message = fmt.Sprintf("cannot open %s: no identity was found", environment)
+	case 1:
+		r.message = fmt.Sprintf("cannot open %s: your key is not among its %s (%s)", environment, count(len(none.Recipients), "reader"), readers)
+	default:
+		r.message = fmt.Sprintf("cannot open %s: none of your %d keys is among its %s (%s)", environment, none.Tried, count(len(none.Recipients), "reader"), readers)
+	}
+	if a.keys != nil {
+		r.hints = append(r.hints, "tried: "+a.keys.tale())
+	}
+	if none.Tried == 0 {
+		r.hints = append(r.hints, `"envcrypt keygen" makes a key; -i FILE names one`)
+		return
+	}
+	r.hints = append(r.hints, fmt.Sprintf(`ask a reader to add you to %s and to run "envcrypt rekey %s"`, project.PolicyName, environment))
+}
+
+// readerNames names those whom a file is encrypted to.
+func (a *app) readerNames(environment string, texts []string) string {
+	const most = 8
+	var names []string
+	seen := make(map[string]bool)
+	for _, text := range texts {
+		name := shorten(text)
+		if a.policy != nil {
+			name, _, _ = strings.Cut(ownerOf(&a.policy.Directory, text), " ")
+		}
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	if len(names) > most {
+		names = append(names[:most:most], "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+// tale lists the places where identities were looked for, and what was there.
+func (k *keyring) tale() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var parts []string
+	for i := range k.places {
+		p := &k.places[i]
+		found := p.found
+		if found == "" {
+			found = "nothing"
+		}
+		parts = append(parts, fmt.Sprintf("%s (%s)", p.label(), found))
+	}
+	if len(parts) == 0 {
+		return "no place at all: there is no home directory"
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (a *app) explainReaders(r *explanation, e *vault.ReadersError) {
+	var parts []string
+	for _, g := range e.Readers.Gained {
+		parts = append(parts, g.Member+" is missing")
+	}
+	for _, text := range e.Readers.Lost {
+		name := shorten(text)
+		if a.policy != nil {
+			name = ownerOf(&a.policy.Directory, text)
+		}
+		parts = append(parts, name+" is one too many")
+	}
+	if e.Readers.Reordered {
+		parts = append(parts, "their order is another")
+	}
+	r.message = fmt.Sprintf("%s: %s", e.Error(), strings.Join(parts, ", "))
+	r.hints = append(r.hints, fmt.Sprintf(`"envcrypt rekey %s" shows the difference and makes the file match the policy`, e.Environment))
+}
+
+func explainSeal(r *explanation, environment string, e *crypt.SealError) {
+	if e.State == crypt.SealMisplaced {
+		r.hints = append(r.hints, "somebody put it in the wrong place: bring back the right file, for example with git")
+		return
+	}
+	if environment != "" {
+		r.hints = append(r.hints, fmt.Sprintf(`"envcrypt seal %s" shows what is in it and asks whether to vouch for it`, environment))
+	}
+}

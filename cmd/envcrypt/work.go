@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"envcrypt/crypt"
+	"envcrypt/internal/project"
+	"envcrypt/internal/vault"
+)
+
+// vault returns the project around the working directory, with the user's keys.
+func (a *app) vault() (*vault.Vault, error) {
+	dir := a.dir
+	if dir == "" {
+		dir = "."
+	}
+	p, err := project.Find(dir)
+	if err != nil {
+		return nil, err
+	}
+	return a.vaultOf(p), nil
+}
+
+func (a *app) vaultOf(p *project.Project) *vault.Vault {
+	a.keys = a.newKeyring()
+	a.policy = p.Policy
+	return &vault.Vault{
+		Project:    p,
+		Identities: a.keys.identities(),
+		Now:        a.now,
+		Plugins:    a.pluginAllowed,
+		UI:         pluginUI(),
+	}
+}
+
+// choose returns the environment that a command works on: its argument or -e,
+// the policy's variable, the policy's default.
+func (a *app) choose(p *project.Policy, argument string) (project.Environment, error) {
+	name := argument
+	switch {
+	case name != "" && a.environment != "" && name != a.environment:
+		return project.Environment{}, usagef("two environments are named: %s and %s", showName(name), showName(a.environment))
+	case name != "":
+	case a.environment != "":
+		name = a.environment
+	case a.getenv(p.Variable) != "":
+		name = a.getenv(p.Variable)
+	case p.Default != "":
+		name = p.Default
+	default:
+		return project.Environment{}, usagef("no environment named: use -e ENV, or set %s", p.Variable)
+	}
+	return p.Environment(name)
+}
+
+// open opens the chosen environment for reading, and warns where its recipients
+// are not the policy's.
+func (a *app) open(argument string) (*vault.Environment, error) {
+	v, err := a.vault()
+	if err != nil {
+		return nil, err
+	}
+	env, err := a.choose(v.Project.Policy, argument)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := v.Open(env.Name)
+	if err != nil {
+		return nil, a.identityFailure(err)
+	}
+	if opened.Readers.Differ() {
+		a.warningf("the recipients of %s differ from the policy's readers: run \"envcrypt rekey %s\"", env.Name, env.Name)
+	}
+	return opened, nil
+}
+
+// identityFailure prefers what went wrong with an identity to the fact that then
+// none was left.
+func (a *app) identityFailure(err error) error {
+	var none *crypt.NoIdentityError
+	if err != nil && a.keys != nil && errors.As(err, &none) {
+		if failed := a.keys.err(); failed != nil {
+			return failed
+		}
+	}
+	return err
+}
+
+// confirmWrite asks before a write to a protected environment.
+func (a *app) confirmWrite(env project.Environment, what string) error {
+	if !env.Protected || a.dryRun {
+		return nil
+	}
+	return a.confirm(env.Name + " is protected: " + what + "?")
+}
+
+// formatOf tells a SOPS file's format by its name.
+func formatOf(path string) crypt.Format {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".yaml", ".yml":
+		return crypt.YAML
+	case ".json":
+		return crypt.JSON
+	}
+	return crypt.Dotenv
+}
+
+// openFile opens a single SOPS file, without a project. Where -e names an
+// environment, the file must be sealed for it. name is the environment that a
+// valid seal gives.
+func (a *app) openFile(path string) (doc *crypt.Document, name string, err error) {
+	data, err := project.ReadFile(path, project.FileSizeLimit)
+	if err != nil {
+		return nil, "", err
+	}
+	a.keys = a.newKeyring()
+	doc, err = crypt.Open(data, crypt.Options{Format: formatOf(path), Environment: a.environment}, a.keys.identities())
+	if err != nil {
+		return nil, "", a.identityFailure(&vault.OpenError{Environment: path, Path: path, Err: err})
+	}
+	state, name := doc.SealState()
+	if state != crypt.SealValid {
+		a.warningf("%s is not sealed: nothing binds it to an environment", path)
+		for _, u := range doc.Unverified() {
+			if u.Key != "" {
+				a.warningf("%s: line %d: %s is not encrypted: left out", path, u.Line, u.Key)
+			}
+		}
+		name = ""
+	}
+	return doc, name, nil
+}
+
+// document opens what a reading command works on: the file of -f, or an
+// environment.
+func (a *app) document(file, argument string) (*crypt.Document, error) {
+	if file != "" {
+		if argument != "" {
+			return nil, usagef("-f names the file: ENV goes with -e")
+		}
+		doc, _, err := a.openFile(file)
+		return doc, err
+	}
+	env, err := a.open(argument)
+	if err != nil {
+		return nil, err
+	}
+	return env.Doc, nil
+}

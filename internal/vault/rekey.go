@@ -1,0 +1,112 @@
+package vault
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+
+	"envcrypt/crypt"
+	"envcrypt/internal/project"
+)
+
+// writersPerCore is how many files a rekey has under way for each processor:
+// most of their time they wait for the disk.
+const writersPerCore = 8
+
+// Plan compares the named environments' files with the policy, without an
+// identity. The errors of single files are in the result.
+func (v *Vault) Plan(names []string) []Step {
+	steps := make([]Step, len(names))
+	v.each(len(names), func(i int) {
+		steps[i] = v.plan(names[i])
+	})
+	return steps
+}
+
+// A Step is what a rekey has to do to one file, or did.
+type Step struct {
+	Environment string
+	Readers     Readers
+	Keys        []string // the file's names
+	Err         error
+}
+
+func (v *Vault) plan(name string) Step {
+	s := Step{Environment: name}
+	data, err := v.Read(name)
+	if err != nil {
+		s.Err = err
+		return s
+	}
+	summary, err := crypt.Inspect(data, crypt.Dotenv)
+	if err != nil {
+		s.Err = &OpenError{Environment: name, Path: v.Project.Path(name), Err: err}
+		return s
+	}
+	s.Keys = summary.Keys
+	s.Readers, s.Err = v.Compare(name, summary.Recipients)
+	return s
+}
+
+// Rekey encrypts each environment of steps that needs it to the policy's
+// readers, several at a time, and calls done after each with the index of its
+// step, whose Err is set; calls of done do not overlap. A removed reader costs a
+// new data key. A step whose file has changed since [Vault.Plan] gets a
+// [*project.ChangedError].
+func (v *Vault) Rekey(steps []Step, done func(i int)) (err error) {
+	lock, err := v.Project.Lock()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	var mu sync.Mutex
+	v.each(len(steps), func(i int) {
+		if steps[i].Err == nil && steps[i].Readers.Differ() {
+			steps[i].Err = v.rekey(lock, &steps[i])
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		done(i)
+	})
+	return nil
+}
+
+func (v *Vault) rekey(lock *project.Lock, s *Step) error {
+	env, err := v.Open(s.Environment)
+	if err != nil {
+		return err
+	}
+	if !sameReaders(env.Readers, s.Readers) {
+		return &project.ChangedError{Path: v.Project.Path(s.Environment)}
+	}
+	data, err := v.encrypt(s.Environment, env.Doc)
+	if err != nil {
+		return err
+	}
+	return lock.Write(v.Project.Path(s.Environment), env.data, data)
+}
+
+// sameReaders tells whether the change that somebody agreed to is still the one
+// to be made.
+func sameReaders(a, b Readers) bool {
+	return slices.Equal(a.Gained, b.Gained) && slices.Equal(a.Lost, b.Lost) && a.Reordered == b.Reordered
+}
+
+// each calls work for 0 to n-1, a bounded number at a time.
+func (v *Vault) each(n int, work func(i int)) {
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(n, writersPerCore*runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := range next {
+				work(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+}

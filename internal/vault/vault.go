@@ -1,0 +1,239 @@
+// Package vault opens a project's environments and writes them back, each
+// encrypted to the readers that the policy lists for it and to nobody else.
+//
+// It is where package project's files, package crypt's documents and package
+// recipients' readers meet. It asks nothing and prints nothing.
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"slices"
+	"time"
+
+	"envcrypt/crypt"
+	"envcrypt/internal/project"
+	"envcrypt/recipients"
+
+	"filippo.io/age"
+	"filippo.io/age/plugin"
+)
+
+// A Vault is a project together with the keys of whoever works on it.
+type Vault struct {
+	Project    *project.Project
+	Identities iter.Seq[crypt.Identity]
+	Now        func() time.Time
+	// Plugins tells which of age's plugins the user allows to run; UI is how
+	// they talk to the user.
+	Plugins func(name string) bool
+	UI      *plugin.ClientUI
+}
+
+// An Environment is one that has been opened.
+type Environment struct {
+	project.Environment
+	Doc     *crypt.Document
+	Readers Readers
+	data    []byte // the file as it was read
+}
+
+// Readers compares whom a file is encrypted to with what the policy says.
+type Readers struct {
+	Gained    []recipients.Reader // in the policy, not in the file
+	Lost      []string            // public keys in the file, not in the policy
+	Reordered bool                // the same, in another order
+}
+
+// Differ tells whether a rekey has something to do.
+func (r Readers) Differ() bool { return len(r.Gained) > 0 || len(r.Lost) > 0 || r.Reordered }
+
+// A ReadersError stops a write: only a rekey may change whom a file is
+// encrypted to.
+type ReadersError struct {
+	Environment string
+	Readers     Readers
+}
+
+func (e *ReadersError) Error() string {
+	return fmt.Sprintf("the recipients of %s differ from the policy's readers", e.Environment)
+}
+
+// A MissingError says that an environment has no file yet.
+type MissingError struct {
+	Environment string
+	Path        string
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("%s has no file: %s", e.Environment, e.Path)
+}
+func (e *MissingError) Unwrap() error { return fs.ErrNotExist }
+
+// An OpenError says which environment could not be opened. It wraps the errors
+// of [crypt.Open].
+type OpenError struct {
+	Environment string
+	Path        string
+	Err         error
+}
+
+func (e *OpenError) Error() string { return fmt.Sprintf("cannot open %s: %v", e.Environment, e.Err) }
+func (e *OpenError) Unwrap() error { return e.Err }
+
+// Read returns an environment's file as it is. The errors are [*MissingError],
+// [*project.UnknownEnvironmentError] and those of [project.ReadFile].
+func (v *Vault) Read(name string) ([]byte, error) {
+	if _, err := v.Project.Policy.Environment(name); err != nil {
+		return nil, err
+	}
+	path := v.Project.Path(name)
+	data, err := project.ReadFile(path, project.FileSizeLimit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &MissingError{Environment: name, Path: path}
+	}
+	return data, err
+}
+
+// Open reads and verifies an environment, whose seal must be valid.
+func (v *Vault) Open(name string) (*Environment, error) {
+	data, err := v.Read(name)
+	if err != nil {
+		return nil, err
+	}
+	return v.open(name, data, false)
+}
+
+// OpenAnySeal opens an environment whatever its seal says, for a person to look
+// at and [Vault.Seal] to seal.
+func (v *Vault) OpenAnySeal(name string) (*Environment, error) {
+	data, err := v.Read(name)
+	if err != nil {
+		return nil, err
+	}
+	return v.open(name, data, true)
+}
+
+func (v *Vault) open(name string, data []byte, reseal bool) (*Environment, error) {
+	env, err := v.Project.Policy.Environment(name)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := crypt.Open(data, crypt.Options{Environment: name, Reseal: reseal}, v.Identities)
+	if err != nil {
+		return nil, &OpenError{Environment: name, Path: v.Project.Path(name), Err: err}
+	}
+	readers, err := v.Compare(name, doc.Recipients())
+	if err != nil {
+		return nil, err
+	}
+	return &Environment{Environment: env, Doc: doc, Readers: readers, data: data}, nil
+}
+
+// Compare compares the recipients that a file names with the policy.
+func (v *Vault) Compare(name string, have []string) (Readers, error) {
+	want, err := v.Project.Policy.Recipients(name)
+	if err != nil {
+		return Readers{}, err
+	}
+	var r Readers
+	r.Gained, r.Lost = recipients.Diff(have, want)
+	if len(r.Gained) == 0 && len(r.Lost) == 0 {
+		r.Reordered = !slices.EqualFunc(have, want, func(text string, w recipients.Reader) bool { return text == w.Key.String() })
+	}
+	return r, nil
+}
+
+// Change opens an environment, lets edit change its document and writes it, all
+// under the project's lock. edit tells whether it changed anything. The errors
+// are those of [Vault.Open], [*ReadersError], edit's own and those of
+// [project.Project.Update].
+func (v *Vault) Change(name string, edit func(doc *crypt.Document) (changed bool, err error)) error {
+	if _, err := v.Project.Policy.Environment(name); err != nil {
+		return err
+	}
+	_, err := v.Project.Update(name, func(old []byte) ([]byte, error) {
+		if old == nil {
+			return nil, &MissingError{Environment: name, Path: v.Project.Path(name)}
+		}
+		env, err := v.open(name, old, false)
+		if err != nil {
+			return nil, err
+		}
+		if err := env.Writable(); err != nil {
+			return nil, err
+		}
+		changed, err := edit(env.Doc)
+		if err != nil || !changed {
+			return nil, err
+		}
+		return v.encrypt(name, env.Doc)
+	})
+	return err
+}
+
+// Writable returns a [*ReadersError] if only a rekey may write the environment.
+func (e *Environment) Writable() error {
+	if e.Readers.Differ() {
+		return &ReadersError{Environment: e.Name, Readers: e.Readers}
+	}
+	return nil
+}
+
+// Save writes an environment's document if the file is still the one that was
+// opened; otherwise the error is a [*project.ChangedError].
+func (v *Vault) Save(e *Environment) error {
+	if err := e.Writable(); err != nil {
+		return err
+	}
+	return v.Seal(e)
+}
+
+// Seal is [Vault.Save] for an environment whose readers may change: it encrypts
+// to the policy's, and seals anew.
+func (v *Vault) Seal(e *Environment) error {
+	data, err := v.encrypt(e.Name, e.Doc)
+	if err != nil {
+		return err
+	}
+	return v.Project.Replace(e.Name, e.data, data)
+}
+
+// Create makes the file of an environment that has none, without a value in it.
+func (v *Vault) Create(name string) error {
+	data, err := v.encrypt(name, new(crypt.Document))
+	if err != nil {
+		return err
+	}
+	return v.Project.Replace(name, nil, data)
+}
+
+// encrypt seals a document for an environment, to the policy's readers.
+func (v *Vault) encrypt(name string, doc *crypt.Document) ([]byte, error) {
+	readers, err := v.Project.Policy.Recipients(name)
+	if err != nil {
+		return nil, err
+	}
+	to := make([]crypt.Recipient, 0, len(readers))
+	for _, r := range readers {
+		to = append(to, crypt.Recipient{Text: r.Key.String(), Recipient: wrapper{v, r}})
+	}
+	return crypt.Seal(doc, name, to, v.Now())
+}
+
+// wrapper makes of a key what age needs only when something is wrapped for it:
+// most writes keep the wrappings there are, and a plugin may not run.
+type wrapper struct {
+	vault  *Vault
+	reader recipients.Reader
+}
+
+func (w wrapper) Wrap(fileKey []byte) ([]*age.Stanza, error) {
+	to, err := w.reader.Key.Recipient(w.vault.Plugins, w.vault.UI)
+	if err != nil {
+		return nil, fmt.Errorf("the key of %s: %w", w.reader.Member, err)
+	}
+	return to.Wrap(fileKey)
+}
