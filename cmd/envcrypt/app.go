@@ -36,15 +36,15 @@ func run(s system) int {
 	a := &app{system: s, now: time.Now}
 	a.tui = newTUI(s)
 	scratch.Sweep(a.scratchPlaces())
-	commands := a.commands()
-	args := arrange(s.args, commands)
-	name := commandName(args, commands)
-	err := newCLI(a, commands).Run(args)
-	return a.report(name, err)
+	args, command := arrange(wordsForFlags(s.args), a.find)
+	if command == nil {
+		return a.report("", newCLI(a, a.commands()).Run(args))
+	}
+	return a.report(command.Name, newCLI(a, []*cli.Command{command}).Run(args))
 }
 
 func newCLI(a *app, commands []*cli.Command) *cli.App {
-	c := cli.NewApp()
+	c := &cli.App{Compiled: time.Unix(0, 0)} // or cli asks the file system
 	c.Name = programName
 	c.Usage = "the secrets of each environment, encrypted in the repository"
 	c.Description = topDescription
@@ -57,7 +57,6 @@ func newCLI(a *app, commands []*cli.Command) *cli.App {
 		if name := c.Args().First(); name != "" {
 			return usagef("no such command: %s", showName(name))
 		}
-		_ = cli.ShowAppHelp(c)
 		return usagef("no command given")
 	}
 	c.OnUsageError = onUsageError
@@ -65,26 +64,53 @@ func newCLI(a *app, commands []*cli.Command) *cli.App {
 	return c
 }
 
-// commands is the command table, in the order of the help page.
-func (a *app) commands() []*cli.Command {
-	return []*cli.Command{
-		a.initCommand(),
-		a.keygenCommand(),
-		a.editCommand(),
-		a.execCommand(),
-		a.setCommand(),
-		a.unsetCommand(),
-		a.getCommand(),
-		a.keysCommand(),
-		a.exportCommand(),
-		a.importCommand(),
-		a.rekeyCommand(),
-		a.sealCommand(),
-		a.doctorCommand(),
-		a.versionCommand(),
-		a.completionCommand(),
-		a.completeCommand(),
+// commandTable lists the commands, in the order of the help page: what each is
+// called, and what makes it. A run makes the one that it needs.
+func commandTable() []commandEntry {
+	return []commandEntry{
+		{[]string{"init"}, (*app).initCommand},
+		{[]string{"keygen"}, (*app).keygenCommand},
+		{[]string{"edit"}, (*app).editCommand},
+		{[]string{execName, "run"}, (*app).execCommand},
+		{[]string{"set"}, (*app).setCommand},
+		{[]string{"unset"}, (*app).unsetCommand},
+		{[]string{"get"}, (*app).getCommand},
+		{[]string{"keys", "list", "ls"}, (*app).keysCommand},
+		{[]string{"export", "pull", "decrypt"}, (*app).exportCommand},
+		{[]string{"import"}, (*app).importCommand},
+		{[]string{"rekey", "updatekeys"}, (*app).rekeyCommand},
+		{[]string{"seal"}, (*app).sealCommand},
+		{[]string{"doctor"}, (*app).doctorCommand},
+		{[]string{"version"}, (*app).versionCommand},
+		{[]string{"completion"}, (*app).completionCommand},
+		{[]string{completeName}, (*app).completeCommand},
 	}
+}
+
+type commandEntry struct {
+	names []string
+	build func(*app) *cli.Command
+}
+
+// find makes the command that name calls, nil if there is none.
+func (a *app) find(name string) *cli.Command {
+	for _, entry := range commandTable() {
+		if slices.Contains(entry.names, name) {
+			c := entry.build(a)
+			c.Name, c.Aliases = entry.names[0], entry.names[1:]
+			return c
+		}
+	}
+	return nil
+}
+
+// commands makes all commands.
+func (a *app) commands() []*cli.Command {
+	var all []*cli.Command
+	for _, entry := range commandTable() {
+		all = append(all, a.find(entry.names[0]))
+	}
+	return all
 }
 
 // command fills in what is the same for every command. Behind help, a blank
@@ -169,12 +195,27 @@ func orNothing(s string) string {
 	return s
 }
 
+// wordsForFlags takes the other ways in which people ask for the version and
+// for help: "--version", "help COMMAND".
+func wordsForFlags(args []string) []string {
+	switch {
+	case len(args) == 2 && args[1] == "--version":
+		return []string{args[0], "version"}
+	case len(args) == 2 && args[1] == "help":
+		return []string{args[0], "--help"}
+	case len(args) == 3 && args[1] == "help":
+		return []string{args[0], args[2], "--help"}
+	}
+	return args
+}
+
 // arrange puts a command line into the order that cli can parse (command,
 // flags, "--", arguments), since it takes everything behind the first argument
-// for one. The command that exec runs is left alone.
-func arrange(args []string, commands []*cli.Command) []string {
+// for one. What exec runs is left alone. It returns the command, too, nil if
+// the line calls none.
+func arrange(args []string, find func(name string) *cli.Command) ([]string, *cli.Command) {
 	if len(args) == 0 {
-		return []string{programName}
+		return []string{programName}, nil
 	}
 	var command *cli.Command
 	var flags, rest []string
@@ -188,13 +229,13 @@ func arrange(args []string, commands []*cli.Command) []string {
 			in = nil
 		case len(arg) > 1 && arg[0] == '-':
 			flags = append(flags, arg)
-			if len(in) > 0 && takesValue(arg, command, commands) {
+			if len(in) > 0 && takesValue(arg, command) {
 				flags = append(flags, in[0])
 				in = in[1:]
 			}
 		case command == nil:
-			if command = findCommand(commands, arg); command == nil {
-				return append([]string{args[0], "--", arg}, in...)
+			if command = find(arg); command == nil {
+				return append([]string{args[0], "--", arg}, in...), nil
 			}
 		case command.Name == execName:
 			rest = append(append(rest, arg), in...)
@@ -211,29 +252,15 @@ func arrange(args []string, commands []*cli.Command) []string {
 	if len(rest) > 0 {
 		out = append(append(out, "--"), rest...)
 	}
-	return out
-}
-
-func findCommand(commands []*cli.Command, name string) *cli.Command {
-	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(name) })
-	if i < 0 {
-		return nil
-	}
-	return commands[i]
+	return out, command
 }
 
 // takesValue tells whether the flag arg is followed by its value. In front of
-// the command only flags that every command has can stand.
-func takesValue(arg string, command *cli.Command, commands []*cli.Command) bool {
+// the command only flags that many commands share can stand.
+func takesValue(arg string, command *cli.Command) bool {
 	name := strings.TrimLeft(arg, "-")
-	if strings.Contains(name, "=") {
-		return false
-	}
 	if command == nil {
-		command = commands[0]
-		if i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.Name == execName }); i >= 0 {
-			command = commands[i]
-		}
+		return slices.Contains([]string{"C", "directory", "i", "identity", "e", "env"}, name)
 	}
 	for _, f := range command.Flags {
 		if slices.Contains(f.Names(), name) {
@@ -242,15 +269,6 @@ func takesValue(arg string, command *cli.Command, commands []*cli.Command) bool 
 		}
 	}
 	return false
-}
-
-// commandName returns the name of the command that an arranged command line
-// calls, "" for none.
-func commandName(args []string, commands []*cli.Command) string {
-	if len(args) > 1 && findCommand(commands, args[1]) != nil {
-		return args[1]
-	}
-	return ""
 }
 
 // An exitError ends a command that has said everything already.

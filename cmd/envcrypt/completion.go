@@ -12,7 +12,6 @@ import (
 
 func (a *app) completionCommand() *cli.Command {
 	return a.command(cli.Command{
-		Name:      "completion",
 		Usage:     "print a shell's completion script",
 		ArgsUsage: "bash|zsh|fish",
 		Description: `Prints a script that completes commands, flags, environments and keys.
@@ -60,7 +59,7 @@ if [ "$funcstack[1]" = "_envcrypt" ]; then _envcrypt "$@"; else compdef _envcryp
 // completeCommand answers the scripts: what can stand where the last word is.
 func (a *app) completeCommand() *cli.Command {
 	c := a.command(cli.Command{
-		Name: completeName, Usage: "candidates for a shell", ArgsUsage: "WORD...",
+		Usage: "candidates for a shell", ArgsUsage: "WORD...",
 		Description: `For the scripts of "envcrypt completion".
 
 EXAMPLES:
@@ -83,28 +82,27 @@ EXAMPLES:
 }
 
 func (a *app) candidates(before []string, last string) []string {
-	commands := a.commands()
 	var command *cli.Command
 	for i, word := range before {
 		switch {
 		case word == "--":
 			return nil
 		case command == nil:
-			command = findCommand(commands, word)
+			command = a.find(word)
 		case (word == "-e" || word == "--env") && i+1 < len(before):
 			a.environment = before[i+1]
 		}
 	}
 	switch previous := lastOf(before); {
 	case command == nil:
-		return commandNames(commands)
+		return a.commandNames()
 	case previous == "-e" || previous == "--env":
 		return a.environmentNames()
 	case strings.HasPrefix(last, "-"):
 		return flagNames(command)
 	case previous == "--format":
 		return []string{"dotenv", "json", "yaml", "shell", "keys"}
-	case takesValue(previous, command, commands):
+	case takesValue(previous, command):
 		return nil
 	}
 	switch command.Name {
@@ -125,8 +123,8 @@ func lastOf(words []string) string {
 	return words[len(words)-1]
 }
 
-func commandNames(commands []*cli.Command) (names []string) {
-	for _, c := range commands {
+func (a *app) commandNames() (names []string) {
+	for _, c := range a.commands() {
 		if !c.Hidden {
 			names = append(names, c.Name)
 		}

@@ -19,7 +19,6 @@ import (
 
 func (a *app) doctorCommand() *cli.Command {
 	return a.command(cli.Command{
-		Name:  "doctor",
 		Usage: "say what works here and what does not",
 		Description: `Looks for identities and says which environments each opens; checks the
 policy, the environments' files, permissions, the editor and the directory for

@@ -22,7 +22,6 @@ import (
 func (a *app) editCommand() *cli.Command {
 	var from string
 	return a.command(cli.Command{
-		Name:      "edit",
 		Usage:     "edit an environment's values as text",
 		ArgsUsage: "[ENV]",
 		Description: `Decrypts an environment to a file in memory, runs an editor on it and encrypts

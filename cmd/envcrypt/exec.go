@@ -16,8 +16,6 @@ func (a *app) execCommand() *cli.Command {
 	var file string
 	var pristine bool
 	return a.command(cli.Command{
-		Name:      execName,
-		Aliases:   []string{"run"},
 		Usage:     "run a command with an environment's values",
 		ArgsUsage: "-- CMD [ARG...]",
 		Description: `Becomes CMD, with the environment's values among its variables. They

@@ -15,7 +15,6 @@ import (
 func (a *app) getCommand() *cli.Command {
 	var file string
 	return a.command(cli.Command{
-		Name:      "get",
 		Usage:     "print one value",
 		ArgsUsage: "KEY",
 		Description: `Prints the bare value of a key, with a newline behind it only on a terminal.
@@ -68,8 +67,6 @@ func (a *app) printJSON(v any) error {
 func (a *app) keysCommand() *cli.Command {
 	var file string
 	return a.command(cli.Command{
-		Name:      "keys",
-		Aliases:   []string{"list", "ls"},
 		Usage:     "list an environment's keys",
 		ArgsUsage: "[ENV]",
 		Description: `Prints the names of an environment's keys, in the order of its file. It needs
@@ -137,8 +134,6 @@ func (a *app) readEncrypted(file, argument string) (data []byte, path string, er
 func (a *app) exportCommand() *cli.Command {
 	var file, format, output string
 	return a.command(cli.Command{
-		Name:      "export",
-		Aliases:   []string{"pull", "decrypt"},
 		Usage:     "print all values",
 		ArgsUsage: "[ENV]",
 		Description: `Prints an environment's values in a format that other programs read: dotenv

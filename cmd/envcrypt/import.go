@@ -13,7 +13,6 @@ import (
 func (a *app) importCommand() *cli.Command {
 	var format string
 	return a.command(cli.Command{
-		Name:      "import",
 		Usage:     "take over values from a file",
 		ArgsUsage: "FILE|-",
 		Description: `Adds the values of a dotenv, JSON, YAML or SOPS file to an environment, and

@@ -16,7 +16,6 @@ import (
 
 func (a *app) initCommand() *cli.Command {
 	return a.command(cli.Command{
-		Name:  "init",
 		Usage: "make a project here",
 		Description: `Makes envcrypt.toml with the environments development, staging and production,
 yourself as their reader (with the key that is found, or a new one), an empty

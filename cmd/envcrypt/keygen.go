@@ -15,7 +15,6 @@ func (a *app) keygenCommand() *cli.Command {
 	var output string
 	var hybrid bool
 	return a.command(cli.Command{
-		Name:  "keygen",
 		Usage: "make an identity",
 		Description: `Makes a private key, readable by its owner alone, and prints the public key,
 which goes into envcrypt.toml. Without -o it is written where envcrypt looks

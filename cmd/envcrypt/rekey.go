@@ -13,8 +13,6 @@ import (
 func (a *app) rekeyCommand() *cli.Command {
 	var all bool
 	return a.command(cli.Command{
-		Name:      "rekey",
-		Aliases:   []string{"updatekeys"},
 		Usage:     "encrypt environments to the readers that the policy lists",
 		ArgsUsage: "[ENV...]",
 		Description: `Makes the environments' files match envcrypt.toml, after showing who gains and

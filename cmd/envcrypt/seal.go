@@ -13,7 +13,6 @@ import (
 
 func (a *app) sealCommand() *cli.Command {
 	return a.command(cli.Command{
-		Name:      "seal",
 		Usage:     "vouch for a file that another SOPS tool has written",
 		ArgsUsage: "[ENV]",
 		Description: `Seals an environment's file that was never sealed, or was changed by another

@@ -13,7 +13,6 @@ import (
 func (a *app) setCommand() *cli.Command {
 	var from string
 	return a.command(cli.Command{
-		Name:      "set",
 		Usage:     "give keys their values",
 		ArgsUsage: "KEY[=VALUE]...",
 		Description: `Sets keys of an environment. Without =VALUE, the value is read from standard
@@ -176,7 +175,6 @@ func checkText(items []crypt.Item) error {
 
 func (a *app) unsetCommand() *cli.Command {
 	return a.command(cli.Command{
-		Name:      "unset",
 		Usage:     "remove keys",
 		ArgsUsage: "KEY...",
 		Description: `Removes keys from an environment. A key that is not there is an error, and

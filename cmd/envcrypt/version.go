@@ -10,7 +10,6 @@ import (
 
 func (a *app) versionCommand() *cli.Command {
 	return a.command(cli.Command{
-		Name:  "version",
 		Usage: "print the version",
 		Description: `Prints the program's version, the commit it was built from where that is
 known, and the Go release and system it was built for.

@@ -1,0 +1,333 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"envcrypt/recipients"
+
+	"github.com/BurntSushi/toml"
+)
+
+const (
+	defaultVariable = "ENVIRONMENT"
+	memberRule      = "a name is 1 to 64 letters, digits and \"_.@-\", the first a letter or digit"
+	keyRule         = "keys are public ones: age1…, age1pq1…, a plugin's age1NAME1…, ssh-ed25519 or ssh-rsa"
+)
+
+// ParsePolicy reads a policy; file is its name for errors. Every error is a
+// *[PolicyError] for the first mistake found.
+//
+// It runs in front of every exec. The TOML is therefore decoded without reflection,
+// which is also stricter: toml takes "Readers" for "readers" when it fills a struct.
+func ParsePolicy(file string, text []byte) (*Policy, error) {
+	p := &policyParser{file: file, text: strings.TrimPrefix(string(text), "\ufeff")}
+	var document any
+	meta, err := toml.Decode(p.text, &document)
+	if err != nil {
+		return nil, p.syntaxError(err)
+	}
+	p.root, _ = document.(map[string]any)
+	p.keys = meta.Keys()
+	policy := p.policy()
+	if p.err != nil {
+		return nil, p.err
+	}
+	return policy, nil
+}
+
+// policyParser turns decoded TOML into a policy. Its methods go on after a mistake,
+// and the first one is kept.
+type policyParser struct {
+	file, text string
+	root       map[string]any
+	keys       []toml.Key // in the file's order
+	err        *PolicyError
+}
+
+func (p *policyParser) policy() *Policy {
+	// The version comes first: with another one, nothing else means what it does here.
+	if version, ok := p.root["version"]; !ok {
+		p.fail(nil, "", "the policy has no version", `add "version = 1" as the first line`)
+	} else if version != int64(1) {
+		p.fail([]string{"version"}, "", "the policy's version is not 1", `write "version = 1", or use an envcrypt that knows this version`)
+	}
+	p.unknownKeys()
+	policy := &Policy{Version: 1, Variable: defaultVariable}
+	if _, ok := p.root["variable"]; ok {
+		policy.Variable = p.string("variable")
+		if !validVariable(policy.Variable) {
+			p.fail([]string{"variable"}, "", "variable is not the name of a process variable",
+				`use letters, digits and "_", as in variable = "ENVIRONMENT"`)
+		}
+	}
+	policy.Directory.Members = p.members()
+	policy.Directory.Groups = p.groups(policy.Directory.Members)
+	policy.Environments = p.environments(&policy.Directory)
+	if _, ok := p.root["default"]; ok {
+		policy.Default = p.string("default")
+		if names := policy.names(); !slices.Contains(names, policy.Default) {
+			p.fail([]string{"default"}, "", fmt.Sprintf("default names %s, which is no environment", quote(policy.Default)),
+				"use one of "+list(names))
+		}
+	}
+	return policy
+}
+
+func (p *policyParser) unknownKeys() {
+	for _, key := range p.keys {
+		var known []string
+		switch {
+		case len(key) == 1:
+			known = []string{"version", "default", "variable", "members", "groups", "environments"}
+		case key[0] == "members" && len(key) == 3:
+			known = []string{"keys"}
+		case key[0] == "environments" && len(key) == 3:
+			known = []string{"readers", "protected", "allow"}
+		case len(key) == 2 && slices.Contains([]string{"members", "groups", "environments"}, key[0]):
+			continue // a name, checked with what it names
+		}
+		if name := key[len(key)-1]; !slices.Contains(known, name) {
+			fix := "remove it"
+			if known != nil {
+				fix = "remove it, or use one of " + list(known)
+			}
+			p.fail(key, "", "unknown key "+quote(name), fix)
+		}
+	}
+}
+
+func (p *policyParser) members() map[string][]recipients.Key {
+	members := make(map[string][]recipients.Key)
+	owners := make(map[recipients.Key]string)
+	for _, name := range p.names("members") {
+		at := []string{"members", name, "keys"}
+		if !validMemberName(name) {
+			p.fail(at[:2], "", "a member's name is not valid", memberRule)
+		}
+		members[name] = nil
+		for _, text := range p.strings(p.table("members", name)["keys"], at) {
+			key, err := recipients.ParseKey(text)
+			var private *recipients.PrivateKeyError
+			if errors.As(err, &private) {
+				p.fail(at, text, fmt.Sprintf("member %s has a private key where the public one belongs", quote(name)),
+					"put the public key here, and make a new one: whoever can read this file has the private key")
+			} else if err != nil {
+				p.fail(at, text, fmt.Sprintf("a key of member %s: %v", quote(name), err), keyRule)
+			} else if owner, taken := owners[key]; taken {
+				p.fail(at, text, fmt.Sprintf("a key of member %s is listed already, by member %s", quote(name), quote(owner)),
+					"list each key once, under one member")
+			}
+			owners[key] = name
+			members[name] = append(members[name], key)
+		}
+		if len(members[name]) == 0 {
+			p.fail(at, "", fmt.Sprintf("member %s has no keys", quote(name)), `add keys = ["age1…"], or remove the member`)
+		}
+	}
+	return members
+}
+
+func (p *policyParser) groups(members map[string][]recipients.Key) map[string][]string {
+	groups := make(map[string][]string)
+	names := p.names("groups")
+	for _, name := range names {
+		at := []string{"groups", name}
+		if !validMemberName(name) {
+			p.fail(at, "", "a group's name is not valid", memberRule)
+		}
+		if _, ok := members[name]; ok {
+			p.fail(at, "", quote(name)+" is both a member and a group", "rename one of them")
+		}
+		groups[name] = p.strings(p.table("groups")[name], at)
+		for i, member := range groups[name] {
+			if _, ok := members[member]; ok {
+				if slices.Contains(groups[name][:i], member) {
+					p.fail(at, member, fmt.Sprintf("group %s lists %s twice", quote(name), quote(member)), "list it once")
+				}
+			} else if slices.Contains(names, member) {
+				p.fail(at, member, fmt.Sprintf("group %s lists %s, which is a group too", quote(name), quote(member)),
+					"groups cannot contain groups: list the members themselves")
+			} else {
+				p.fail(at, member, fmt.Sprintf("group %s lists %s, which is no member", quote(name), quote(member)),
+					p.unknownName(member, members, nil))
+			}
+		}
+	}
+	return groups
+}
+
+func (p *policyParser) environments(directory *recipients.Directory) []Environment {
+	var environments []Environment
+	for _, name := range p.names("environments") {
+		at := []string{"environments", name}
+		if !ValidEnvironmentName(name) {
+			p.fail(at, "", "an environment's name is not valid",
+				`a name is 1 to 32 of a-z, 0-9, "-" and "_", the first a letter or digit`)
+		}
+		table := p.table(at...)
+		env := Environment{
+			Name:    name,
+			Readers: p.strings(table["readers"], append(at, "readers")),
+			Allow:   p.strings(table["allow"], append(at, "allow")),
+		}
+		if protected, ok := table["protected"]; ok {
+			if env.Protected, ok = protected.(bool); !ok {
+				p.fail(append(at, "protected"), "", "protected is neither true nor false", "write true or false, without quotes")
+			}
+		}
+		for _, variable := range env.Allow {
+			if !validVariable(variable) {
+				p.fail(append(at, "allow"), variable, "allow lists what is not the name of a variable",
+					`use letters, digits and "_", as in allow = ["NODE_OPTIONS"]`)
+			}
+		}
+		p.readers(env, directory)
+		environments = append(environments, env)
+	}
+	if len(environments) == 0 {
+		p.fail([]string{"environments"}, "", "the policy has no environments", `add [environments.development] with readers = ["NAME"]`)
+	}
+	return environments
+}
+
+func (p *policyParser) readers(env Environment, directory *recipients.Directory) {
+	at := []string{"environments", env.Name, "readers"}
+	for i, reader := range env.Readers {
+		_, isMember := directory.Members[reader]
+		_, isGroup := directory.Groups[reader]
+		if !isMember && !isGroup {
+			p.fail(at, reader, fmt.Sprintf("unknown reader %s of environment %s", quote(reader), quote(env.Name)),
+				p.unknownName(reader, directory.Members, directory.Groups))
+		}
+		if slices.Contains(env.Readers[:i], reader) {
+			p.fail(at, reader, fmt.Sprintf("environment %s lists reader %s twice", quote(env.Name), quote(reader)), "list it once")
+		}
+	}
+	anybody := func(reader string) bool {
+		_, isMember := directory.Members[reader] // who has a key, or that was the first mistake
+		return isMember || len(directory.Groups[reader]) > 0
+	}
+	if !slices.ContainsFunc(env.Readers, anybody) {
+		p.fail(at, "", fmt.Sprintf("environment %s has no readers", quote(env.Name)),
+			`add readers = ["NAME"], with a member, or a group that has members`)
+	}
+}
+
+// unknownName says what to do about a name that nothing has.
+func (p *policyParser) unknownName(name string, members map[string][]recipients.Key, groups map[string][]string) string {
+	if _, err := recipients.ParseKey(name); err == nil || recipients.LooksPrivate(name) {
+		return "keys stand under [members.NAME], as keys = [\"age1…\"]; list the member's NAME here"
+	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(members)), maps.Keys(groups))
+	slices.Sort(names)
+	fix := "add it as [members.NAME] with its keys"
+	if len(names) > 0 {
+		fix += ", or use one of " + list(names)
+	}
+	return fix
+}
+
+// names returns the keys of a table of the document, in the file's order.
+func (p *policyParser) names(table string) []string {
+	seen := make(map[string]bool, len(p.table(table)))
+	var names []string
+	for _, key := range p.keys {
+		if len(key) > 1 && key[0] == table && !seen[key[1]] {
+			seen[key[1]] = true
+			names = append(names, key[1])
+		}
+	}
+	return names
+}
+
+// table returns the table at a path, nil if there is none.
+func (p *policyParser) table(at ...string) map[string]any {
+	table := p.root
+	for i := range at {
+		value, ok := table[at[i]]
+		if !ok {
+			return nil
+		}
+		if table, ok = value.(map[string]any); !ok {
+			p.fail(at[:i+1], "", quote(at[i])+" is not a table", "write it as a table: [members.NAME], [groups] or [environments.NAME]")
+			return nil
+		}
+	}
+	return table
+}
+
+func (p *policyParser) string(key string) string {
+	s, ok := p.root[key].(string)
+	if !ok {
+		p.fail([]string{key}, "", key+" is not a string", `put its value in quotes`)
+	}
+	return s
+}
+
+// strings returns the list of strings that was found at a path, nil if there was none.
+func (p *policyParser) strings(value any, at []string) []string {
+	if value == nil {
+		return nil
+	}
+	items, ok := value.([]any)
+	result := make([]string, len(items))
+	for i := range items {
+		if result[i], ok = items[i].(string); !ok {
+			break
+		}
+	}
+	if !ok {
+		p.fail(at, "", quote(at[len(at)-1])+" is not a list of strings", `write it as ["one", "two"]`)
+		return nil
+	}
+	return result
+}
+
+// fail keeps the first mistake. It lies at the value, if that is not "", under the key
+// at a path.
+func (p *policyParser) fail(at []string, value, problem, fix string) {
+	if p.err == nil {
+		p.err = &PolicyError{File: p.file, Line: locate(p.text, at, value), Problem: problem, Fix: fix}
+	}
+}
+
+// syntaxError leaves toml's message out: it quotes the text, which may be a key.
+func (p *policyParser) syntaxError(err error) *PolicyError {
+	e := &PolicyError{
+		File:    p.file,
+		Line:    1,
+		Problem: "this is not TOML",
+		Fix:     `each line is [table] or key = value, text stands in "quotes", lists in [brackets]`,
+	}
+	var syntax toml.ParseError
+	if errors.As(err, &syntax) {
+		e.Line = max(1, min(syntax.Position.Line, 1+strings.Count(p.text, "\n")))
+		if strings.Contains(syntax.Message, "already been defined") || strings.Contains(syntax.Message, "already created") {
+			e.Problem, e.Fix = "a key or table is defined twice", "keep one of the two"
+		}
+	}
+	return e
+}
+
+// quote returns a name for a message. What no name could be is not shown: somebody may
+// have pasted a secret.
+func quote(name string) string {
+	if !validMemberName(name) || recipients.LooksPrivate(name) || strings.HasPrefix(name, "age1") {
+		return "(not shown)"
+	}
+	return strconv.Quote(name)
+}
+
+// list returns names for a message, not more than a message can take.
+func list(names []string) string {
+	const limit = 12
+	if len(names) > limit {
+		return strings.Join(names[:limit], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}

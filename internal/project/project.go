@@ -1,0 +1,97 @@
+// Package project is a directory on disk: it finds the root, reads the policy,
+// knows each environment's file, and replaces files so that nothing is ever lost
+// or half written.
+//
+// What is in an environment file is package crypt's business: here it is bytes.
+package project
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+)
+
+// PolicyName is the file that makes a directory a project's root.
+const PolicyName = "envcrypt.toml"
+
+const secretsDir = "secrets"
+
+// Project is a directory that holds a policy. Commands that make one, such as init,
+// may use a Project of a Root alone.
+type Project struct {
+	Root   string
+	Policy *Policy
+}
+
+// Find returns the project that dir is in: that of the nearest directory, from dir
+// up to the file system's root, with a policy. Where dir is reached through a
+// symbolic link, the way up goes along its name first, then from where it really is.
+// The error is a *[NotFoundError] if there is none, a *[FileError] or *[PolicyError]
+// if the policy cannot be read.
+func Find(dir string) (*Project, error) {
+	named, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	p, err := findAbove(named)
+	if p != nil || err != nil {
+		return p, err
+	}
+	if real, err := filepath.EvalSymlinks(named); err == nil && real != named {
+		if p, err := findAbove(real); p != nil || err != nil {
+			return p, err
+		}
+	}
+	return nil, &NotFoundError{Dir: named}
+}
+
+func findAbove(dir string) (*Project, error) {
+	const policySizeLimit = 1 << 20
+	for {
+		file := filepath.Join(dir, PolicyName)
+		text, err := ReadFile(file, policySizeLimit)
+		if err == nil {
+			policy, err := ParsePolicy(file, text)
+			if err != nil {
+				return nil, err
+			}
+			return &Project{Root: dir, Policy: policy}, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return nil, nil
+		}
+		dir = parent
+	}
+}
+
+// NotFoundError says that no directory from Dir upwards holds a policy.
+type NotFoundError struct {
+	Dir string
+}
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("no %s in %s or any directory above it", PolicyName, e.Dir)
+}
+
+// Path returns where an environment's file belongs, whether or not it exists. The
+// name must have come from the policy or have passed [ValidEnvironmentName].
+func (p *Project) Path(env string) string {
+	return filepath.Join(p.Root, secretsDir, env+".env")
+}
+
+// file is Path for a name that nobody has checked yet.
+func (p *Project) file(env string) (string, error) {
+	if !ValidEnvironmentName(env) {
+		unknown := &UnknownEnvironmentError{Name: env}
+		if p.Policy != nil {
+			unknown.Valid = p.Policy.names()
+		}
+		return "", unknown
+	}
+	return p.Path(env), nil
+}

@@ -1,0 +1,208 @@
+package project
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// WriteFile makes data the content of a file anywhere, as the user asked for by name, and
+// mode its mode (less the umask, if it is new). It is as safe as [Lock.Write] but compares
+// with nothing. It locks the file's directory meanwhile, so a caller must not hold the Lock
+// of a project that has it; for a project's policy and environments use that Lock.
+func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
+	target, info, err := writeTarget("", path)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(target)
+	l, err := lockDirectory(dir, dir, lockWait)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := l.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	return l.replace(target, write{path: path, data: data, mode: mode, like: info})
+}
+
+// write is one replacement of a file.
+type write struct {
+	path      string // as the caller named it
+	old, data []byte
+	mode      fs.FileMode
+	like      fs.FileInfo // whose owner is kept; nil if the file is new
+	compare   bool        // with old
+	exclusive bool        // the file must not exist
+}
+
+const tempMark = ".envcrypt-"
+
+// tempPrefix begins the name of every temporary file for a file of name base. It is cut so
+// that the whole does not exceed what a file system takes.
+func tempPrefix(base string) string {
+	const limit = 128
+	return "." + strings.ToValidUTF8(base[:min(len(base), limit)], "") + tempMark
+}
+
+// replace writes a file beside the target and gives it the target's name. The target has
+// no symbolic links and lies in l's root.
+func (l *Lock) replace(target string, w write) error {
+	name, err := filepath.Rel(l.real, target)
+	if err != nil {
+		return err
+	}
+	dir, base := filepath.Split(name)
+	dir = filepath.Clean(dir)
+	if err := l.sweep(dir, base); err != nil {
+		return systemError(w.path, err)
+	}
+	temp := filepath.Join(dir, tempPrefix(base)+rand.Text())
+	if err := l.writeTemp(temp, w); err != nil {
+		return systemError(w.path, err)
+	}
+	if err := l.moveTemp(temp, name, w); err != nil {
+		l.root.Remove(temp)
+		return systemError(w.path, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dirs[dir] = true
+	return nil
+}
+
+// writeTemp creates temp with w's content. It leaves no file with an error.
+func (l *Lock) writeTemp(temp string, w write) error {
+	if err := fault("create"); err != nil {
+		return err
+	}
+	f, err := l.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, w.mode)
+	if err != nil {
+		return err
+	}
+	err = fill(f, w)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		l.root.Remove(temp)
+	}
+	return err
+}
+
+func fill(f *os.File, w write) error {
+	if w.like != nil {
+		if err := keepOwner(f, w.like); err != nil {
+			return err
+		}
+		if err := f.Chmod(w.mode); err != nil { // the umask does not apply to what was there
+			return err
+		}
+	}
+	if err := fault("write"); err != nil {
+		return err
+	}
+	if _, err := f.Write(w.data); err != nil {
+		return err
+	}
+	if err := fault("fsync"); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func (l *Lock) moveTemp(temp, name string, w write) error {
+	if err := fault("compare"); err != nil {
+		return err
+	}
+	if w.compare {
+		if err := l.compare(name, w); err != nil {
+			return err
+		}
+	}
+	if err := fault("rename"); err != nil {
+		return err
+	}
+	if w.exclusive {
+		// Unlike a rename, a link never replaces anything. Some file systems have none.
+		err := l.root.Link(temp, name)
+		if err == nil {
+			l.root.Remove(temp) // or the next sweep
+			return nil
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return &ChangedError{Path: w.path, Err: fs.ErrExist}
+		}
+	}
+	return l.root.Rename(temp, name)
+}
+
+// compare returns a *ChangedError unless the file is still w.old.
+func (l *Lock) compare(name string, w write) error {
+	var now []byte
+	info, err := l.root.Lstat(name)
+	if err == nil {
+		if err := checkFile(w.path, info, FileSizeLimit); err != nil {
+			return err
+		}
+		f, err := l.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
+		if now, err = readAll(f, err, w.path, FileSizeLimit); err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if (now == nil) != (w.old == nil) || !bytes.Equal(now, w.old) {
+		return changed(w.path, w.old, now)
+	}
+	return nil
+}
+
+// sweep removes what killed writers left behind. In the lock's own directory no other
+// writer can be alive, so whatever has a temporary name goes, once per Lock and before its
+// first; elsewhere only what is left of the very file that is about to be written.
+func (l *Lock) sweep(dir, base string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	prefix := tempPrefix(base)
+	if dir == l.own {
+		if l.swept {
+			return nil
+		}
+		prefix = "."
+	}
+	f, err := l.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		mark := strings.LastIndex(name, tempMark)
+		if mark >= 0 && len(name) == mark+len(tempMark)+len(rand.Text()) && strings.HasPrefix(name, prefix) {
+			l.root.Remove(filepath.Join(dir, name)) // best effort: it harms nobody
+		}
+	}
+	l.swept = l.swept || dir == l.own
+	return nil
+}
+
+// testOnlyFault makes a step of a write fail: create, write, fsync, compare, rename,
+// fsyncdir.
+var testOnlyFault func(step string) error
+
+func fault(step string) error {
+	if testOnlyFault == nil {
+		return nil
+	}
+	return testOnlyFault(step)
+}
