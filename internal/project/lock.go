@@ -103,21 +103,35 @@ func (e *LockedError) Error() string {
 //
 // A Write is safe from a power cut after Close only.
 func (l *Lock) Write(path string, old, new []byte) error {
-	if len(new) > FileSizeLimit {
-		return tooLarge(path, FileSizeLimit)
-	}
-	target, info, err := writeTarget(l.real, path)
+	s, err := l.stageWrite(path, old, new, false)
 	if err != nil {
 		return err
 	}
-	if info == nil && old != nil {
-		return &ChangedError{Path: path, Err: fs.ErrNotExist}
+	return s.Commit()
+}
+
+// Stage is the first half of [Lock.Write], for many files: stage all, then commit each. It
+// keeps nothing of their content in memory.
+func (l *Lock) Stage(path string, old, new []byte) (*Staged, error) {
+	return l.stageWrite(path, old, new, true)
+}
+
+func (l *Lock) stageWrite(path string, old, new []byte, late bool) (*Staged, error) {
+	if len(new) > FileSizeLimit {
+		return nil, tooLarge(path, FileSizeLimit)
 	}
-	w := write{path: path, old: old, data: new, mode: 0o644, exclusive: old == nil, compare: true}
+	target, info, err := writeTarget(l.real, path)
+	if err != nil {
+		return nil, err
+	}
+	if info == nil && old != nil {
+		return nil, &ChangedError{Path: path, Err: fs.ErrNotExist}
+	}
+	w := write{path: path, old: digestOf(old), data: new, mode: 0o644, exclusive: old == nil, compare: true, late: late}
 	if info != nil {
 		w.mode, w.like = info.Mode().Perm(), info
 	}
-	return l.replace(target, w)
+	return l.stage(target, w)
 }
 
 // ChangedError says that a file is not what the caller had read.
@@ -203,18 +217,18 @@ func (p *Project) Update(env string, edit func(old []byte) ([]byte, error)) (cha
 func (p *Project) Replace(env string, old, new []byte) error {
 	_, err := p.Update(env, func(now []byte) ([]byte, error) {
 		if (now == nil) != (old == nil) || !bytes.Equal(now, old) {
-			return nil, changed(p.Path(env), old, now)
+			return nil, changed(p.Path(env), old != nil, now != nil)
 		}
 		return new, nil
 	})
 	return err
 }
 
-func changed(path string, old, now []byte) error {
+func changed(path string, was, is bool) error {
 	switch {
-	case old == nil:
+	case !was:
 		return &ChangedError{Path: path, Err: fs.ErrExist}
-	case now == nil:
+	case !is:
 		return &ChangedError{Path: path, Err: fs.ErrNotExist}
 	}
 	return &ChangedError{Path: path}

@@ -1,8 +1,8 @@
 package project
 
 import (
-	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"os"
@@ -34,12 +34,26 @@ func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
 
 // write is one replacement of a file.
 type write struct {
-	path      string // as the caller named it
-	old, data []byte
+	path      string  // as the caller named it
+	old       *digest // of what must still be there; nil for no file
+	data      []byte
 	mode      fs.FileMode
 	like      fs.FileInfo // whose owner is kept; nil if the file is new
 	compare   bool        // with old
 	exclusive bool        // the file must not exist
+	late      bool        // fsync when it is committed, not when it is staged
+}
+
+// digest stands for a file's content, so that many writes can be under way
+// without keeping what they replace.
+type digest [sha256.Size]byte
+
+func digestOf(content []byte) *digest {
+	if content == nil {
+		return nil
+	}
+	d := digest(sha256.Sum256(content))
+	return &d
 }
 
 const tempMark = ".envcrypt-"
@@ -54,27 +68,73 @@ func tempPrefix(base string) string {
 // replace writes a file beside the target and gives it the target's name. The target has
 // no symbolic links and lies in l's root.
 func (l *Lock) replace(target string, w write) error {
-	name, err := filepath.Rel(l.real, target)
+	s, err := l.stage(target, w)
 	if err != nil {
 		return err
+	}
+	return s.Commit()
+}
+
+// Staged is the new content of a file, written beside it. One of Commit and Discard must
+// be called, before the Lock is closed.
+type Staged struct {
+	lock            *Lock
+	dir, name, temp string // relative to the lock's root
+	w               write
+}
+
+func (l *Lock) stage(target string, w write) (*Staged, error) {
+	name, err := filepath.Rel(l.real, target)
+	if err != nil {
+		return nil, err
 	}
 	dir, base := filepath.Split(name)
 	dir = filepath.Clean(dir)
 	if err := l.sweep(dir, base); err != nil {
-		return systemError(w.path, err)
+		return nil, systemError(w.path, err)
 	}
-	temp := filepath.Join(dir, tempPrefix(base)+rand.Text())
-	if err := l.writeTemp(temp, w); err != nil {
-		return systemError(w.path, err)
+	s := &Staged{lock: l, dir: dir, name: name, temp: filepath.Join(dir, tempPrefix(base)+rand.Text()), w: w}
+	if err := l.writeTemp(s.temp, w); err != nil {
+		return nil, systemError(w.path, err)
 	}
-	if err := l.moveTemp(temp, name, w); err != nil {
-		l.root.Remove(temp)
-		return systemError(w.path, err)
+	s.w.data = nil
+	return s, nil
+}
+
+// Commit gives the staged content its file's name. The errors are those of [Lock.Write].
+func (s *Staged) Commit() error {
+	err := s.sync()
+	if err == nil {
+		err = s.lock.moveTemp(s.temp, s.name, s.w)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.dirs[dir] = true
+	if err != nil {
+		s.Discard()
+		return systemError(s.w.path, err)
+	}
+	s.lock.mu.Lock()
+	defer s.lock.mu.Unlock()
+	s.lock.dirs[s.dir] = true
 	return nil
+}
+
+// Discard removes the staged content and leaves the file as it is.
+func (s *Staged) Discard() { s.lock.root.Remove(s.temp) }
+
+// sync makes durable what was staged late. For many files that is much cheaper once all
+// are written: the file system's journal takes them together.
+func (s *Staged) sync() error {
+	if !s.w.late {
+		return nil
+	}
+	if err := fault("fsync"); err != nil {
+		return err
+	}
+	f, err := s.lock.root.OpenFile(s.temp, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 // writeTemp creates temp with w's content. It leaves no file with an error.
@@ -110,6 +170,9 @@ func fill(f *os.File, w write) error {
 	}
 	if _, err := f.Write(w.data); err != nil {
 		return err
+	}
+	if w.late {
+		return nil
 	}
 	if err := fault("fsync"); err != nil {
 		return err
@@ -158,8 +221,8 @@ func (l *Lock) compare(name string, w write) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if (now == nil) != (w.old == nil) || !bytes.Equal(now, w.old) {
-		return changed(w.path, w.old, now)
+	if have := digestOf(now); (have == nil) != (w.old == nil) || have != nil && *have != *w.old {
+		return changed(w.path, w.old != nil, now != nil)
 	}
 	return nil
 }

@@ -60,10 +60,16 @@ func (v *Vault) Rekey(steps []Step, done func(i int)) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	var mu sync.Mutex
+	staged := make([]*project.Staged, len(steps))
 	v.each(len(steps), func(i int) {
 		if steps[i].Err == nil && steps[i].Readers.Differ() {
-			steps[i].Err = v.rekey(lock, &steps[i])
+			staged[i], steps[i].Err = v.stage(lock, &steps[i])
+		}
+	})
+	var mu sync.Mutex
+	v.each(len(steps), func(i int) {
+		if staged[i] != nil {
+			steps[i].Err = staged[i].Commit()
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -72,19 +78,19 @@ func (v *Vault) Rekey(steps []Step, done func(i int)) (err error) {
 	return nil
 }
 
-func (v *Vault) rekey(lock *project.Lock, s *Step) error {
+func (v *Vault) stage(lock *project.Lock, s *Step) (*project.Staged, error) {
 	env, err := v.Open(s.Environment)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !sameReaders(env.Readers, s.Readers) {
-		return &project.ChangedError{Path: v.Project.Path(s.Environment)}
+		return nil, &project.ChangedError{Path: v.Project.Path(s.Environment)}
 	}
 	data, err := v.encrypt(s.Environment, env.Doc)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return lock.Write(v.Project.Path(s.Environment), env.data, data)
+	return lock.Stage(v.Project.Path(s.Environment), env.data, data)
 }
 
 // sameReaders tells whether the change that somebody agreed to is still the one
