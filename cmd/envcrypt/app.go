@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
 	"envcrypt/internal/scratch"
 
@@ -27,6 +28,8 @@ type app struct {
 	yes, dryRun   bool
 	json          bool
 
+	allowDumps func() // undoes what keeps this process's memory out of core dumps
+
 	keys   *keyring        // of the vault or file that was opened last
 	policy *project.Policy // of the project, once it is read
 }
@@ -35,6 +38,7 @@ type app struct {
 func run(s system) int {
 	a := &app{system: s, now: time.Now}
 	a.tui = newTUI(s)
+	a.allowDumps = launch.NoCoreDump()
 	scratch.Sweep(a.scratchPlaces())
 	args, command := arrange(wordsForFlags(s.args), a.find)
 	if command == nil {

@@ -172,6 +172,7 @@ func (s *editing) inEditor() error {
 			s.text, s.items = edited, items
 			return nil
 		}
+		s.text = edited
 		if err := s.askAgain(err); err != nil {
 			return err
 		}
@@ -179,18 +180,18 @@ func (s *editing) inEditor() error {
 	}
 }
 
-// askAgain asks whether a text with an error shall be edited once more.
+// askAgain asks whether a text with an error shall be edited once more. A text
+// that somebody gives up is kept, encrypted.
 func (s *editing) askAgain(problem error) error {
+	failed := fmt.Errorf("the text cannot be saved: %w", problem)
 	if !isTerminal(s.stdin) {
-		return fmt.Errorf("the text cannot be saved: %w", problem)
+		return failed
 	}
-	yes := s.yes
-	s.yes = false
-	defer func() { s.yes = yes }()
-	if err := s.confirm(problem.Error() + ": edit again?"); err != nil {
-		return fmt.Errorf("the text cannot be saved: %w", problem)
+	if ask(problem.Error()+"; edit again? [Y/n] ", true) == nil {
+		return nil
 	}
-	return nil
+	s.keep()
+	return failed
 }
 
 // parseText reads edited text; with an error comes the line it is on.

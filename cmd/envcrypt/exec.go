@@ -71,8 +71,6 @@ func list(c *cli.Context, flag string) []string {
 // exec becomes a command. It returns only where that fails, or where the system
 // cannot replace a process.
 func (a *app) exec(file string, argv []string, o launch.Options) error {
-	restore := launch.NoCoreDump()
-	defer restore()
 	for _, name := range o.Keep {
 		if launch.HoldsIdentity(name) {
 			return usagef("--keep: %s can hold a private key, which no command gets", showName(name))
@@ -94,7 +92,7 @@ func (a *app) exec(file string, argv []string, o launch.Options) error {
 	if err != nil {
 		return err
 	}
-	restore()
+	a.allowDumps()
 	return launch.Exec(path, argv, env, [3]*os.File{a.stdin, a.stdout, a.stderr})
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -239,13 +238,6 @@ func (a *app) addLines(path string, lines ...string) error {
 		return err
 	}
 	return errors.Join(l.Write(path, old, []byte(text)), l.Close())
-}
-
-// gitIgnores tells whether git would leave a file out; false too without git.
-func (a *app) gitIgnores(path string) bool {
-	cmd := exec.Command("git", "-C", filepath.Dir(path), "check-ignore", "-q", "--no-index", "--", filepath.Base(path))
-	cmd.Env = withoutIdentities(a.env)
-	return cmd.Run() == nil
 }
 
 // unignore makes exceptions for environment files that git would leave out, as

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"os/exec"
-	"path/filepath"
-
 	"envcrypt/crypt"
 	"envcrypt/internal/vault"
 
@@ -124,15 +120,11 @@ func allItems(doc *crypt.Document) []crypt.Item {
 // committed returns an environment's lines at git's HEAD, if it is there and can
 // be opened.
 func (a *app) committed(v *vault.Vault, name string) ([]crypt.Item, bool) {
-	path := v.Project.Path(name)
-	var out bytes.Buffer
-	cmd := exec.Command("git", "-C", filepath.Dir(path), "cat-file", "blob", "HEAD:./"+filepath.Base(path))
-	cmd.Stdout = &out
-	cmd.Env = withoutIdentities(a.env)
-	if cmd.Run() != nil {
+	data, err := a.gitHead(v.Project.Path(name))
+	if err != nil {
 		return nil, false
 	}
-	doc, err := crypt.Open(out.Bytes(), crypt.Options{Reseal: true}, v.Identities)
+	doc, err := crypt.Open(data, crypt.Options{Reseal: true}, v.Identities)
 	if err != nil {
 		return nil, false
 	}

@@ -25,7 +25,7 @@ func (t *tui) say(kind, format string, args ...any) {
 	if t.quiet {
 		return
 	}
-	fmt.Fprintf(t.err, "%s: %s%s\n", programName, kind, fmt.Sprintf(format, args...))
+	fmt.Fprintf(t.err, "%s: %s%s\n", programName, kind, oneLine(fmt.Sprintf(format, args...)))
 }
 
 func (t *tui) notef(format string, args ...any)    { t.say("", format, args...) }
@@ -108,19 +108,24 @@ func (a *app) confirm(question string) error {
 	if a.yes {
 		return nil
 	}
+	return ask(question+" [y/N] ", false)
+}
+
+// ask puts a question on the terminal, and takes an empty answer for yes or no.
+func ask(question string, empty bool) error {
 	t, err := openTerminal()
 	if err != nil {
 		return &noTerminalError{question: question}
 	}
 	defer t.close()
-	fmt.Fprintf(t.out, "%s: %s [y/N] ", programName, question)
+	fmt.Fprintf(t.out, "%s: %s", programName, escapeControls(question))
 	answer, err := bufio.NewReader(t.in).ReadString('\n')
 	if err != nil {
 		return errDeclined
 	}
 	t.erase()
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
+	switch answer = strings.ToLower(strings.TrimSpace(answer)); {
+	case answer == "y", answer == "yes", answer == "" && empty:
 		return nil
 	}
 	return errDeclined

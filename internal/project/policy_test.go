@@ -324,3 +324,25 @@ func BenchmarkParsePolicy(b *testing.B) {
 		}
 	}
 }
+
+func TestFindIgnoresPoliciesThatAnybodyMayHavePut(t *testing.T) {
+	open := filepath.Join(t.TempDir(), "open")
+	below := filepath.Join(open, "below")
+	if err := os.MkdirAll(below, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(open, 0o1777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(open, PolicyName), []byte("version = 2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var missing *NotFoundError
+	if _, err := Find(below); !errors.As(err, &missing) {
+		t.Errorf("from below: %v, want a NotFoundError", err)
+	}
+	var bad *PolicyError
+	if _, err := Find(open); !errors.As(err, &bad) {
+		t.Errorf("right there: %v, want the policy to be read", err)
+	}
+}

@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // PolicyName is the file that makes a directory a project's root.
@@ -62,11 +64,19 @@ func findAbove(dir string) (*Project, error) {
 			return nil, err
 		}
 		parent := filepath.Dir(dir)
-		if parent == dir {
+		if parent == dir || everybodyWrites(parent) {
 			return nil, nil
 		}
 		dir = parent
 	}
+}
+
+// everybodyWrites tells of a directory such as /tmp: a policy there may be anybody's, and
+// is looked at only by those who work right in it.
+func everybodyWrites(dir string) bool {
+	const others = 0o002
+	info, err := os.Stat(dir)
+	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&others != 0
 }
 
 // NotFoundError says that no directory from Dir upwards holds a policy.
