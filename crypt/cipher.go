@@ -122,10 +122,3 @@ func cutEncrypted(text string) (data, nonce, tag, typ string, ok bool) {
 	tag, typ, ok = strings.Cut(rest, ",type:")
 	return
 }
-
-// nonceOf returns the decoded nonce of an ENC[…] text that has been opened.
-func nonceOf(text string) []byte {
-	_, nonce, _, _, _ := cutEncrypted(text)
-	raw, _ := base64Strict.DecodeString(nonce)
-	return raw
-}

@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -84,7 +85,6 @@ func Open(data []byte, o Options, ids iter.Seq[Identity]) (*Document, error) {
 	if err := r.checkSeal(data, o); err != nil {
 		return nil, err
 	}
-	d.foreign = o.Format != Dotenv
 	return d, nil
 }
 
@@ -132,6 +132,9 @@ func (r *reader) read(leaves []leaf, o Options) error {
 		case kindComment:
 			if it, err = r.comment(l, strict); err != nil {
 				return err
+			}
+			if strings.HasPrefix(it.value, sealPrefix) {
+				continue // a seal that another tool moved off the first line
 			}
 		default:
 			encrypted := l.plain == nil && (isEncrypted(l.text) || l.text == "")
@@ -192,10 +195,11 @@ func (r *reader) entry(l leaf, encrypted, strict bool) (item, []byte, error) {
 		return it, nil, nil
 	case !encrypted && !strict:
 		it.unverified = true
-		if l.plain != nil {
-			return it, l.plain, nil
+		plain := l.plain
+		if plain == nil {
+			plain = []byte(l.text)
 		}
-		return it, []byte(l.text), nil
+		return it, plain, checkValue(l.line, it.key, l.text)
 	case l.plain != nil || !isEncrypted(l.text):
 		return it, nil, damaged(l.line, it.key, "is not encrypted")
 	}

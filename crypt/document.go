@@ -3,6 +3,7 @@ package crypt
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,7 +34,6 @@ type Document struct {
 	items   []item
 	meta    metadata
 	dataKey []byte
-	foreign bool // read from YAML or JSON, whose ciphertext dotenv cannot keep
 	state   SealState
 	seal    sealText
 	dirty   bool // the seal's view of the keys differed from the file's
@@ -80,17 +80,22 @@ func (d *Document) index(key string) int {
 }
 
 // Set gives key a value, in its place or behind the last line. A value that key
-// already has keeps its ciphertext. The error says that the name is not
-// [ValidKey] or that the value holds a NUL byte.
+// already has keeps its ciphertext; an unverified entry of that name gives way.
+// The error says that the name is not [ValidKey] or that the value holds a NUL
+// byte.
 func (d *Document) Set(key, value string) error {
 	if err := checkEntry(key, value); err != nil {
 		return err
 	}
-	i := d.index(key)
+	i := slices.IndexFunc(d.items, func(it item) bool { return it.kind == kindEntry && it.key == key })
 	if i < 0 {
 		d.items = append(d.items, item{key: key, value: value})
-	} else if d.items[i].value != value {
-		d.items[i].value, d.items[i].cipher = value, ""
+		return nil
+	}
+	it := &d.items[i]
+	it.unverified = false
+	if it.value != value {
+		it.value, it.cipher = value, ""
 	}
 	return nil
 }

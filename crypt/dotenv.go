@@ -67,7 +67,7 @@ func scanDotenv(data []byte) (leaves []leaf, fields []field, err error) {
 			continue
 		}
 		if !ValidKey(name) {
-			return nil, nil, damaged(line, quoteName(name), "is not a name that a variable can have")
+			return nil, nil, damaged(line, shownName(name, value), "not a name that a variable can have")
 		}
 		if !isEncrypted(value) {
 			value = strings.ReplaceAll(value, `\n`, "\n") // as SOPS reads plain text
@@ -116,6 +116,16 @@ func ValidKey(s string) bool {
 		}
 	}
 	return true
+}
+
+// shownName returns an invalid name where an error may show it, else "": a line
+// that somebody pasted in can be part of a secret, such as the end of a base64
+// text, which looks like a name with an empty value.
+func shownName(name, value string) string {
+	if name == "" || value == "" || value == "=" || !ValidKey("_"+strings.NewReplacer("-", "_", ".", "_").Replace(name)) {
+		return ""
+	}
+	return quoteName(name)
 }
 
 // quoteName makes a name that is no valid key safe to show.

@@ -40,8 +40,11 @@ func (d *Document) Items() []Item {
 		case it.unverified:
 		case it.kind == kindBlank:
 			items = append(items, Item{Kind: Blank})
-		case it.inline() && i+1 < len(d.items) && d.items[i+1].kind == kindEntry:
+		case it.inline() && d.verifiedEntryAt(i+1):
 			inline = it.value[len(inlinePrefix):]
+		case it.inline(): // whose entry another tool took away
+			_, text, _ := strings.Cut(it.value, "#")
+			items = append(items, Item{Kind: Comment, Comment: text})
 		case it.kind == kindComment:
 			items = append(items, Item{Kind: Comment, Comment: it.value})
 		default:
@@ -50,6 +53,10 @@ func (d *Document) Items() []Item {
 		}
 	}
 	return items
+}
+
+func (d *Document) verifiedEntryAt(i int) bool {
+	return i < len(d.items) && d.items[i].kind == kindEntry && !d.items[i].unverified
 }
 
 // A ReservedError says that a comment begins with a word that is envcrypt's own.
@@ -63,8 +70,8 @@ func (e *ReservedError) Error() string {
 
 // Replace gives the document other lines. Values and comments that it held
 // before keep their ciphertext. The errors are those of [Document.Set],
-// [*ReservedError], and one for a name that stands twice; the document then is
-// what it was.
+// [*ReservedError], and one for a name that stands twice or a comment of several
+// lines; the document then is what it was.
 func (d *Document) Replace(items []Item) error {
 	old := make(map[string][]item, len(d.items))
 	for _, it := range d.items {
@@ -83,6 +90,9 @@ func (d *Document) Replace(items []Item) error {
 	lines := make([]item, 0, len(items))
 	seen := make(map[string]bool, len(items))
 	for i, in := range items {
+		if strings.Contains(in.Comment, "\n") {
+			return fmt.Errorf("a comment has more than one line")
+		}
 		switch in.Kind {
 		case Blank:
 			lines = append(lines, item{kind: kindBlank})

@@ -111,11 +111,14 @@ func (m *metadata) addStanza(f field) error {
 	for len(m.stanzas) <= i {
 		m.stanzas = append(m.stanzas, stanza{})
 	}
-	switch f.path[2] {
-	case "recipient":
-		m.stanzas[i].recipient = canonicalRecipient(f.value)
-	case "enc":
-		m.stanzas[i].armored = f.value
+	s := &m.stanzas[i]
+	switch name := f.path[2]; {
+	case name == "recipient" && s.recipient == "":
+		s.recipient = canonicalRecipient(f.value)
+	case name == "enc" && s.armored == "":
+		s.armored = f.value
+	case name == "recipient" || name == "enc":
+		return damaged(f.line, "sops_age", "entry %d of the recipients stands twice", i)
 	}
 	return nil
 }
@@ -124,6 +127,9 @@ func (m *metadata) check(line int) error {
 	for i, s := range m.stanzas {
 		if s.recipient == "" || s.armored == "" {
 			return damaged(line, "sops_age", "entry %d of the recipients is incomplete", i)
+		}
+		if strings.ContainsFunc(s.recipient, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return damaged(line, "sops_age", "entry %d of the recipients is no public key", i)
 		}
 	}
 	switch {

@@ -140,15 +140,21 @@ func (d *Document) distrustEmpties() {
 // Seal encrypts the document to the given recipients and returns the text of an
 // environment file, sealed for environment. now becomes its lastmodified.
 //
-// Values and recipients that were there before keep their ciphertext. If one of
-// the file's recipients is not among to, the data key is new and everything is
-// encrypted afresh. Unverified entries are left out. The document can go on
-// being used and sealed again.
+// Values and recipients that were there before keep their ciphertext. The data
+// key is new and everything is encrypted afresh if one of the file's recipients
+// is not among to, and wherever the old data key may be known to somebody else:
+// the file's seal was not valid (sops keeps the data key when it removes a
+// recipient), or it was for another environment. YAML and JSON files have no
+// seal. Unverified entries are left out. The document can go on being used and
+// sealed again.
 func Seal(d *Document, environment string, to []Recipient, now time.Time) ([]byte, error) {
 	if len(to) == 0 {
 		return nil, fmt.Errorf("no recipient to encrypt to")
 	}
 	d.items = slices.DeleteFunc(d.items, func(it item) bool { return it.unverified })
+	if d.state != SealValid || d.seal.environment != environment {
+		d.NewDataKey()
+	}
 	if err := d.encryptTo(to); err != nil {
 		return nil, err
 	}
@@ -180,7 +186,7 @@ func (d *Document) encryptTo(to []Recipient) error {
 		}
 		kept[s.recipient] = s
 	}
-	if d.foreign || len(d.meta.other) > 0 {
+	if len(d.meta.other) > 0 {
 		d.NewDataKey()
 	}
 	if d.dataKey == nil {
@@ -188,7 +194,6 @@ func (d *Document) encryptTo(to []Recipient) error {
 		d.dataKey = make([]byte, dataKeySize)
 		rand.Read(d.dataKey)
 	}
-	d.foreign = false
 	stanzas := make([]stanza, 0, len(to))
 	for _, r := range to {
 		s, ok := kept[r.Text]

@@ -67,7 +67,8 @@ func unwrapDataKey(stanzas []stanza, ids iter.Seq[Identity]) ([]byte, error) {
 				return nil, failed
 			}
 			if err != nil {
-				return nil, damaged(0, "", "the data key wrapped for %s cannot be unwrapped: %v", s.recipient, err)
+				// age's errors quote what they could not read.
+				return nil, damaged(0, "", "the data key wrapped for %s cannot be unwrapped", s.recipient)
 			}
 			if len(key) != dataKeySize {
 				return nil, damaged(0, "", "the data key wrapped for %s has %d bytes instead of %d", s.recipient, len(key), dataKeySize)
