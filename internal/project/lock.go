@@ -110,12 +110,6 @@ func (l *Lock) Write(path string, old, new []byte) error {
 	return s.Commit()
 }
 
-// Stage is the first half of [Lock.Write], for many files: stage all, then commit each. It
-// keeps nothing of their content in memory.
-func (l *Lock) Stage(path string, old, new []byte) (*Staged, error) {
-	return l.stageWrite(path, old, new, true)
-}
-
 func (l *Lock) stageWrite(path string, old, new []byte, late bool) (*Staged, error) {
 	if len(new) > FileSizeLimit {
 		return nil, tooLarge(path, FileSizeLimit)
@@ -177,16 +171,24 @@ func (l *Lock) sync() error {
 	return nil
 }
 
-// Update replaces an environment's file by what edit makes of it, under the lock from
-// reading to writing: of any number of updates, none is lost. edit gets nil if there is
-// no file, and returns nil to leave things as they are; if it returns what it got,
-// nothing is written either. Its error is returned as it is.
+// Files is what lies on disk of one environment; nil stands for a file that is not there.
+type Files struct {
+	Data    []byte // the encrypted file
+	History []byte // the record of its writes
+}
+
+// Update replaces an environment's files by what edit makes of them, under the lock from
+// reading to writing: of any number of updates, none is lost. What edit returns as nil, or
+// as it got it, is left as it is. Its error is returned as it is.
+//
+// Both files are written beside the old ones before either of them changes; then the
+// history is replaced first. Where a crash comes between the two, the history's last
+// record describes a file that is not there, and whoever writes next can see that.
 //
 // Errors are those of [Project.Lock], [ReadFile], [Lock.Write] and [Lock.Close]; changed
 // is true with the last of them.
-func (p *Project) Update(env string, edit func(old []byte) ([]byte, error)) (changed bool, err error) {
-	path, err := p.file(env)
-	if err != nil {
+func (p *Project) Update(env string, edit func(old Files) (Files, error)) (changed bool, err error) {
+	if _, err := p.file(env); err != nil {
 		return false, err
 	}
 	l, err := p.Lock()
@@ -198,28 +200,78 @@ func (p *Project) Update(env string, edit func(old []byte) ([]byte, error)) (cha
 			err = cerr
 		}
 	}()
-	old, err := ReadFile(path, FileSizeLimit)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	old, err := p.ReadFiles(env)
+	if err != nil {
 		return false, err
 	}
 	new, err := edit(old)
-	if err != nil || new == nil || old != nil && bytes.Equal(old, new) {
+	if err != nil {
 		return false, err
 	}
-	if err := l.Write(path, old, new); err != nil {
+	staged, err := l.StageFiles(p, env, old, new, false)
+	if err != nil {
 		return false, err
 	}
-	return true, nil
+	return len(staged) > 0, Commit(staged)
 }
 
-// Replace is [Lock.Write] for one environment, with a lock of its own. Use it where old
-// was read long ago, as around an editor; with a nil old it creates, and never overwrites.
-func (p *Project) Replace(env string, old, new []byte) error {
-	_, err := p.Update(env, func(now []byte) ([]byte, error) {
-		if (now == nil) != (old == nil) || !bytes.Equal(now, old) {
-			return nil, changed(p.Path(env), old != nil, now != nil)
+// ReadFiles reads an environment's files.
+func (p *Project) ReadFiles(env string) (f Files, err error) {
+	for path, to := range map[string]*[]byte{p.Path(env): &f.Data, p.HistoryPath(env): &f.History} {
+		if *to, err = ReadFile(path, FileSizeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Files{}, err
 		}
-		return new, nil
+	}
+	return f, nil
+}
+
+// StageFiles stages what differs of an environment's files, in the order in which they are
+// to be committed. With many, the fsync of each can wait for its commit.
+func (l *Lock) StageFiles(p *Project, env string, old, new Files, many bool) (staged []*Staged, err error) {
+	stage := func(path string, old, new []byte) {
+		if err != nil || new == nil || old != nil && bytes.Equal(old, new) {
+			return
+		}
+		var s *Staged
+		if s, err = l.stageWrite(path, old, new, many); err == nil {
+			staged = append(staged, s)
+		}
+	}
+	stage(p.HistoryPath(env), old.History, new.History)
+	stage(p.Path(env), old.Data, new.Data)
+	if err != nil {
+		discard(staged)
+		return nil, err
+	}
+	return staged, nil
+}
+
+// Commit commits in order, and with the first error discards the rest.
+func Commit(staged []*Staged) error {
+	for i, s := range staged {
+		if err := s.Commit(); err != nil {
+			discard(staged[i+1:])
+			return err
+		}
+	}
+	return nil
+}
+
+func discard(staged []*Staged) {
+	for _, s := range staged {
+		s.Discard()
+	}
+}
+
+// Replace is [Project.Update] where old was read long ago, as around an editor: if the file
+// is not that any more, edit is not called and the error is a [*ChangedError]. With a nil
+// old it creates, and never overwrites.
+func (p *Project) Replace(env string, old []byte, edit func(now Files) (Files, error)) error {
+	_, err := p.Update(env, func(now Files) (Files, error) {
+		if (now.Data == nil) != (old == nil) || !bytes.Equal(now.Data, old) {
+			return Files{}, changed(p.Path(env), old != nil, now.Data != nil)
+		}
+		return edit(now)
 	})
 	return err
 }

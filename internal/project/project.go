@@ -94,6 +94,11 @@ func (p *Project) Path(env string) string {
 	return filepath.Join(p.Root, secretsDir, env+".env")
 }
 
+// HistoryPath returns where the record of an environment's writes belongs.
+func (p *Project) HistoryPath(env string) string {
+	return filepath.Join(p.Root, secretsDir, env+".history")
+}
+
 // file is Path for a name that nobody has checked yet.
 func (p *Project) file(env string) (string, error) {
 	if !ValidEnvironmentName(env) {

@@ -76,7 +76,7 @@ func (l *Lock) replace(target string, w write) error {
 }
 
 // Staged is the new content of a file, written beside it. One of Commit and Discard must
-// be called, before the Lock is closed.
+// be called, before the Lock is closed. Nothing of the content stays in memory.
 type Staged struct {
 	lock            *Lock
 	dir, name, temp string // relative to the lock's root

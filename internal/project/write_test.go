@@ -56,7 +56,7 @@ func writer(what string, p *Project, text string) error {
 			return nil
 		}
 	}
-	_, err := p.Update("dev", func(old []byte) ([]byte, error) { return append(old, text...), nil })
+	_, err := p.Update("dev", func(old Files) (Files, error) { return Files{Data: append(old.Data, text...)}, nil })
 	return err
 }
 
@@ -95,8 +95,8 @@ func leftovers(t *testing.T, file string) (names []string) {
 	return names
 }
 
-func to(text string) func([]byte) ([]byte, error) {
-	return func([]byte) ([]byte, error) { return []byte(text), nil }
+func to(text string) func(Files) (Files, error) {
+	return func(Files) (Files, error) { return Files{Data: []byte(text)}, nil }
 }
 
 func TestUpdate(t *testing.T) {
@@ -105,7 +105,7 @@ func TestUpdate(t *testing.T) {
 	if err := os.Chmod(file, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	changed, err := p.Update("dev", func(old []byte) ([]byte, error) { return append(old, "+new"...), nil })
+	changed, err := p.Update("dev", func(old Files) (Files, error) { return Files{Data: append(old.Data, "+new"...)}, nil })
 	if !changed || err != nil {
 		t.Fatal(changed, err)
 	}
@@ -115,10 +115,10 @@ func TestUpdate(t *testing.T) {
 	}
 	before, _ := os.Stat(file)
 	nothing := errors.New("nothing")
-	for _, edit := range []func([]byte) ([]byte, error){
+	for _, edit := range []func(Files) (Files, error){
 		to("old+new"),
-		func([]byte) ([]byte, error) { return nil, nil },
-		func([]byte) ([]byte, error) { return []byte("x"), nothing },
+		func(Files) (Files, error) { return Files{}, nil },
+		func(Files) (Files, error) { return Files{Data: []byte("x")}, nothing },
 	} {
 		if changed, err := p.Update("dev", edit); changed || err != nil && err != nothing {
 			t.Error(changed, err)
@@ -131,11 +131,11 @@ func TestUpdate(t *testing.T) {
 	if changed, err := p.Update("dev", to("")); !changed || err != nil {
 		t.Error(changed, err)
 	}
-	if _, err := p.Update("dev", func(old []byte) ([]byte, error) {
-		if old == nil {
+	if _, err := p.Update("dev", func(old Files) (Files, error) {
+		if old.Data == nil {
 			t.Error("an empty file is nil")
 		}
-		return nil, nil
+		return Files{}, nil
 	}); err != nil {
 		t.Error(err)
 	}
@@ -154,7 +154,7 @@ func TestCreate(t *testing.T) {
 	if err := p.Writable("dev"); err != nil {
 		t.Error(err)
 	}
-	if err := p.Replace("dev", nil, []byte("first")); err != nil {
+	if err := p.Replace("dev", nil, to("first")); err != nil {
 		t.Fatal(err)
 	}
 	wantFile(t, p.Path("dev"), "first")
@@ -165,7 +165,7 @@ func TestCreate(t *testing.T) {
 		t.Errorf("left %v", names)
 	}
 	var changed *ChangedError
-	if err := p.Replace("dev", nil, []byte("second")); !errors.As(err, &changed) || !errors.Is(err, fs.ErrExist) {
+	if err := p.Replace("dev", nil, to("second")); !errors.As(err, &changed) || !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v", err)
 	}
 	// Somebody creates it at the last moment, after the comparison.
@@ -175,7 +175,7 @@ func TestCreate(t *testing.T) {
 		}
 		return nil
 	})
-	if err := p.Replace("prod", nil, []byte("ours")); !errors.Is(err, fs.ErrExist) {
+	if err := p.Replace("prod", nil, to("ours")); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v", err)
 	}
 	wantFile(t, p.Path("prod"), "theirs")
@@ -185,16 +185,16 @@ func TestCreate(t *testing.T) {
 func TestReplaceComparesWithWhatWasRead(t *testing.T) {
 	p, file := newProject(t)
 	var changed *ChangedError
-	if err := p.Replace("dev", []byte("older"), []byte("new")); !errors.As(err, &changed) || changed.Err != nil {
+	if err := p.Replace("dev", []byte("older"), to("new")); !errors.As(err, &changed) || changed.Err != nil {
 		t.Errorf("got %v", err)
 	}
 	wantFile(t, file, "old")
-	if err := p.Replace("dev", []byte("old"), []byte("new")); err != nil {
+	if err := p.Replace("dev", []byte("old"), to("new")); err != nil {
 		t.Error(err)
 	}
 	wantFile(t, file, "new")
 	os.Remove(file)
-	if err := p.Replace("dev", []byte("new"), []byte("newer")); !errors.As(err, &changed) || !errors.Is(err, fs.ErrNotExist) {
+	if err := p.Replace("dev", []byte("new"), to("newer")); !errors.As(err, &changed) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Lstat(file); err == nil {
@@ -209,9 +209,9 @@ func TestChangedMeanwhile(t *testing.T) {
 		"removed": func(t *testing.T, file string) { os.Remove(file) },
 	} {
 		p, file := newProject(t)
-		_, err := p.Update("dev", func(old []byte) ([]byte, error) {
+		_, err := p.Update("dev", func(old Files) (Files, error) {
 			meddle(t, file)
-			return []byte("ours"), nil
+			return Files{Data: []byte("ours")}, nil
 		})
 		var changed *ChangedError
 		if !errors.As(err, &changed) || changed.Path != file {
@@ -285,7 +285,7 @@ func TestKill(t *testing.T) {
 			// The sweep is not for the same environment only, and spares what is not ours.
 			other := filepath.Join(filepath.Dir(file), ".dev.env.envcrypt-notes")
 			writeFile(t, other, "mine")
-			if err := p.Replace("prod", nil, []byte("x")); err != nil {
+			if err := p.Replace("prod", nil, to("x")); err != nil {
 				t.Fatal(err)
 			}
 			if names := leftovers(t, file); len(names) != 2 || names[0] != filepath.Base(other) || names[1] != "prod.env" {
@@ -348,7 +348,7 @@ func TestSymlinks(t *testing.T) {
 			if err := p.Writable(env); err != nil {
 				t.Error(err)
 			}
-			if changed, err := p.Update(env, func(old []byte) ([]byte, error) { return append(old, '!'), nil }); !changed || err != nil {
+			if changed, err := p.Update(env, func(old Files) (Files, error) { return Files{Data: append(old.Data, '!')}, nil }); !changed || err != nil {
 				t.Error(changed, err)
 			}
 			wantFile(t, target, "old!")
@@ -428,7 +428,7 @@ func TestNotRegularFiles(t *testing.T) {
 				done <- err
 				_, err = p.Update("dev", to("new"))
 				done <- err
-				done <- p.Replace("dev", nil, []byte("new"))
+				done <- p.Replace("dev", nil, to("new"))
 				done <- WriteFile(file, []byte("new"), 0o600)
 			}()
 			for range cap(done) {

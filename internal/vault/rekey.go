@@ -60,7 +60,7 @@ func (v *Vault) Rekey(steps []Step, done func(i int)) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	staged := make([]*project.Staged, len(steps))
+	staged := make([][]*project.Staged, len(steps))
 	v.each(len(steps), func(i int) {
 		if steps[i].Err == nil && steps[i].Readers.Differ() {
 			staged[i], steps[i].Err = v.stage(lock, &steps[i])
@@ -69,7 +69,7 @@ func (v *Vault) Rekey(steps []Step, done func(i int)) (err error) {
 	var mu sync.Mutex
 	v.each(len(steps), func(i int) {
 		if staged[i] != nil {
-			steps[i].Err = staged[i].Commit()
+			steps[i].Err = project.Commit(staged[i])
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -78,7 +78,7 @@ func (v *Vault) Rekey(steps []Step, done func(i int)) (err error) {
 	return nil
 }
 
-func (v *Vault) stage(lock *project.Lock, s *Step) (*project.Staged, error) {
+func (v *Vault) stage(lock *project.Lock, s *Step) ([]*project.Staged, error) {
 	env, err := v.Open(s.Environment)
 	if err != nil {
 		return nil, err
@@ -86,11 +86,16 @@ func (v *Vault) stage(lock *project.Lock, s *Step) (*project.Staged, error) {
 	if !sameReaders(env.Readers, s.Readers) {
 		return nil, &project.ChangedError{Path: v.Project.Path(s.Environment)}
 	}
-	data, err := v.encrypt(s.Environment, env.Doc)
+	old, err := v.Project.ReadFiles(s.Environment)
 	if err != nil {
 		return nil, err
 	}
-	return lock.Stage(v.Project.Path(s.Environment), env.data, data)
+	old.Data = env.data // which is what was opened
+	new, err := v.files(s.Environment, env.Doc, old)
+	if err != nil {
+		return nil, err
+	}
+	return lock.StageFiles(v.Project, s.Environment, old, new, true)
 }
 
 // sameReaders tells whether the change that somebody agreed to is still the one

@@ -154,22 +154,22 @@ func (v *Vault) Change(name string, edit func(doc *crypt.Document) (changed bool
 	if _, err := v.Project.Policy.Environment(name); err != nil {
 		return err
 	}
-	_, err := v.Project.Update(name, func(old []byte) ([]byte, error) {
-		if old == nil {
-			return nil, &MissingError{Environment: name, Path: v.Project.Path(name)}
+	_, err := v.Project.Update(name, func(old project.Files) (new project.Files, err error) {
+		if old.Data == nil {
+			return new, &MissingError{Environment: name, Path: v.Project.Path(name)}
 		}
-		env, err := v.open(name, old, false)
+		env, err := v.open(name, old.Data, false)
 		if err != nil {
-			return nil, err
+			return new, err
 		}
 		if err := env.Writable(); err != nil {
-			return nil, err
+			return new, err
 		}
 		changed, err := edit(env.Doc)
 		if err != nil || !changed {
-			return nil, err
+			return new, err
 		}
-		return v.encrypt(name, env.Doc)
+		return v.files(name, env.Doc, old)
 	})
 	return err
 }
@@ -194,20 +194,22 @@ func (v *Vault) Save(e *Environment) error {
 // Seal is [Vault.Save] for an environment whose readers may change: it encrypts
 // to the policy's, and seals anew.
 func (v *Vault) Seal(e *Environment) error {
-	data, err := v.encrypt(e.Name, e.Doc)
-	if err != nil {
-		return err
-	}
-	return v.Project.Replace(e.Name, e.data, data)
+	return v.Project.Replace(e.Name, e.data, func(old project.Files) (project.Files, error) {
+		return v.files(e.Name, e.Doc, old)
+	})
 }
 
 // Create makes the file of an environment that has none, without a value in it.
 func (v *Vault) Create(name string) error {
-	data, err := v.encrypt(name, new(crypt.Document))
-	if err != nil {
-		return err
-	}
-	return v.Project.Replace(name, nil, data)
+	return v.Project.Replace(name, nil, func(old project.Files) (project.Files, error) {
+		return v.files(name, new(crypt.Document), old)
+	})
+}
+
+// files makes an environment's new files of a document and the old ones.
+func (v *Vault) files(name string, doc *crypt.Document, old project.Files) (project.Files, error) {
+	data, err := v.encrypt(name, doc)
+	return project.Files{Data: data}, err
 }
 
 // encrypt seals a document for an environment, to the policy's readers.
