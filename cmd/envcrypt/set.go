@@ -149,8 +149,11 @@ func (a *app) pipedValue(key string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text := strings.TrimSuffix(string(value), "\n")
-	return strings.TrimSuffix(text, "\r"), nil
+	text, ended := strings.CutSuffix(string(value), "\n")
+	if ended {
+		text = strings.TrimSuffix(text, "\r")
+	}
+	return text, nil
 }
 
 // A valueError says why a value cannot be kept.

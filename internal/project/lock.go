@@ -212,7 +212,10 @@ func (p *Project) Update(env string, edit func(old Files) (Files, error)) (chang
 	if err != nil {
 		return false, err
 	}
-	return len(staged) > 0, Commit(staged)
+	if err := Commit(staged); err != nil {
+		return false, err
+	}
+	return len(staged) > 0, nil
 }
 
 // ReadFiles reads an environment's files.
