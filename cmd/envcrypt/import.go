@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"envcrypt/crypt"
 	"envcrypt/envfile"
@@ -107,6 +108,19 @@ func (a *app) parseImport(data []byte, f crypt.Format) ([]crypt.Item, error) {
 	if err == nil || errors.As(err, &unsupported) {
 		return a.parseEncrypted(data, f)
 	}
+	items, err := a.parsePlain(data, f)
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range items {
+		if strings.HasPrefix(it.Value, "ENC[AES256_GCM,") {
+			return nil, &crypt.DamagedError{Key: it.Key, Problem: "is encrypted, in a file without SOPS's metadata: part of it is missing"}
+		}
+	}
+	return items, nil
+}
+
+func (a *app) parsePlain(data []byte, f crypt.Format) ([]crypt.Item, error) {
 	if f != crypt.Dotenv {
 		return crypt.ReadPlain(data, f)
 	}

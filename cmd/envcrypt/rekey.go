@@ -43,18 +43,23 @@ func (a *app) rekey(names []string, all bool) error {
 		return err
 	}
 	steps := v.Plan(names)
-	asks := false
+	question := "" // where nobody gains or loses, only a protected file is asked about
 	todo := 0
 	for _, s := range steps {
 		if s.Err == nil && s.Readers.Differ() {
 			todo++
-			asks = asks || len(s.Readers.Gained)+len(s.Readers.Lost) > 0
+			if env, _ := v.Project.Policy.Environment(s.Environment); env.Protected && question == "" {
+				question = "rewrite"
+			}
+			if len(s.Readers.Gained)+len(s.Readers.Lost) > 0 {
+				question = "change who can read"
+			}
 			a.showReaders(v, s.Environment, s.Readers)
 		}
 	}
 	if todo > 0 && !a.dryRun {
-		if asks {
-			if err := a.confirm(fmt.Sprintf("change who can read %s?", count(todo, "environment"))); err != nil {
+		if question != "" {
+			if err := a.confirm(fmt.Sprintf("%s %s?", question, count(todo, "environment"))); err != nil {
 				return err
 			}
 		}
