@@ -63,7 +63,7 @@ func Open(data []byte, o Options, ids iter.Seq[Identity]) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	dataKey, err := unwrapDataKey(meta.stanzas, ids)
+	dataKey, recipient, err := unwrapDataKey(meta.stanzas, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func Open(data []byte, o Options, ids iter.Seq[Identity]) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Document{meta: meta, dataKey: dataKey}
+	d := &Document{meta: meta, dataKey: dataKey, openedBy: recipient}
 	r := reader{doc: d, values: values, meta: &d.meta}
 	if leaves, err = r.readSeal(data, leaves); err != nil {
 		return nil, err

@@ -31,12 +31,13 @@ type item struct {
 // in their order. The zero Document is empty and ready for use. It is not safe for use by several
 // goroutines at once.
 type Document struct {
-	items   []item
-	meta    metadata
-	dataKey []byte
-	state   SealState
-	seal    sealText
-	dirty   bool // the seal's view of the keys differed from the file's
+	items    []item
+	meta     metadata
+	dataKey  []byte
+	state    SealState
+	seal     sealText
+	openedBy string
+	dirty    bool // the seal's view of the keys differed from the file's
 }
 
 // Keys returns the names in their order.
@@ -124,6 +125,10 @@ func (m *metadata) recipients() []string {
 	}
 	return r
 }
+
+// OpenedBy returns which of the recipients the identity was that opened the
+// document, "" for one that was not opened.
+func (d *Document) OpenedBy() string { return d.openedBy }
 
 // OtherKinds names the SOPS keys beside age (pgp, kms, …) that also open the
 // file. [Seal] cannot keep them.

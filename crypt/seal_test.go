@@ -303,3 +303,11 @@ func TestInspect(t *testing.T) {
 	s, err := Inspect([]byte("A="+canary+"\n"), Dotenv)
 	refusal[*DamagedError](t, s == nil, err)
 }
+
+func TestOpenedBy(t *testing.T) {
+	alice, bob := newPerson(t), newPerson(t)
+	data := mustSeal(t, new(Document), "dev", alice, bob)
+	if by := mustOpen(t, data, Options{Environment: "dev"}, bob).OpenedBy(); by != bob.Recipient {
+		t.Errorf("opened by %q", by)
+	}
+}

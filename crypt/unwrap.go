@@ -44,10 +44,11 @@ type stanza struct {
 	armored   string
 }
 
-// unwrapDataKey asks ids, in their order, for one that opens one of the stanzas.
+// unwrapDataKey returns the data key and the recipient for whom it was wrapped.
+// It asks ids, in their order, for one that opens one of the stanzas.
 // Identities behind the first that fits are never asked for, so a sequence can
 // put off what is slow or interactive.
-func unwrapDataKey(stanzas []stanza, ids iter.Seq[Identity]) ([]byte, error) {
+func unwrapDataKey(stanzas []stanza, ids iter.Seq[Identity]) (dataKey []byte, recipient string, err error) {
 	none := &NoIdentityError{}
 	for _, s := range stanzas {
 		none.Recipients = append(none.Recipients, s.recipient)
@@ -64,19 +65,19 @@ func unwrapDataKey(stanzas []stanza, ids iter.Seq[Identity]) ([]byte, error) {
 			}
 			var failed *IdentityError
 			if errors.As(err, &failed) {
-				return nil, failed
+				return nil, "", failed
 			}
 			if err != nil {
 				// age's errors quote what they could not read.
-				return nil, damaged(0, "", "the data key wrapped for %s cannot be unwrapped", s.recipient)
+				return nil, "", damaged(0, "", "the data key wrapped for %s cannot be unwrapped", s.recipient)
 			}
 			if len(key) != dataKeySize {
-				return nil, damaged(0, "", "the data key wrapped for %s has %d bytes instead of %d", s.recipient, len(key), dataKeySize)
+				return nil, "", damaged(0, "", "the data key wrapped for %s has %d bytes instead of %d", s.recipient, len(key), dataKeySize)
 			}
-			return key, nil
+			return key, s.recipient, nil
 		}
 	}
-	return nil, none
+	return nil, "", none
 }
 
 // decryptStanza decrypts one armored age file.

@@ -587,7 +587,7 @@ func TestLocked(t *testing.T) {
 	if _, err := p.lock(100 * time.Millisecond); !errors.As(err, &locked) || !strings.HasSuffix(locked.Dir, secretsDir) {
 		t.Errorf("got %v", err)
 	}
-	if waited := time.Since(start); waited < 100*time.Millisecond || waited > 5*time.Second {
+	if waited := time.Since(start); waited < 100*time.Millisecond {
 		t.Errorf("it waited %v", waited)
 	}
 	time.AfterFunc(50*time.Millisecond, func() { l.Close() })
