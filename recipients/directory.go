@@ -100,3 +100,26 @@ func Canonical(s string) string {
 	fields := strings.Fields(s)
 	return strings.Join(fields[:min(2, len(fields))], " ")
 }
+
+// Owner returns the member whose key text is, "" if it is nobody's.
+func (d *Directory) Owner(text string) string {
+	text = Canonical(text)
+	owner := ""
+	for name, keys := range d.Members {
+		for _, key := range keys {
+			if key.text == text && (owner == "" || name < owner) {
+				owner = name
+			}
+		}
+	}
+	return owner
+}
+
+// Short cuts a public key to what a person can compare.
+func Short(text string) string {
+	const head, tail = 14, 6
+	if len(text) <= head+tail+len("…") {
+		return text
+	}
+	return text[:head] + "…" + text[len(text)-tail:]
+}

@@ -54,6 +54,7 @@ func newCLI(a *app, commands []*cli.Command) *cli.App {
 	c.Description = topDescription
 	c.HideVersion = true
 	c.HideHelpCommand = true
+	c.DisableSliceFlagSeparator = true // a file's name may have a comma
 	c.Writer, c.ErrWriter = a.stdout, io.Discard
 	c.Commands = commands
 	c.CustomAppHelpTemplate = topTemplate
@@ -84,6 +85,7 @@ func commandTable() []commandEntry {
 		{[]string{"import"}, (*app).importCommand},
 		{[]string{"rekey", "updatekeys"}, (*app).rekeyCommand},
 		{[]string{"seal"}, (*app).sealCommand},
+		{[]string{"history"}, (*app).historyCommand},
 		{[]string{"doctor"}, (*app).doctorCommand},
 		{[]string{"version"}, (*app).versionCommand},
 		{[]string{"completion"}, (*app).completionCommand},
@@ -233,10 +235,15 @@ func arrange(args []string, find func(name string) *cli.Command) ([]string, *cli
 			in = nil
 		case len(arg) > 1 && arg[0] == '-':
 			flags = append(flags, arg)
-			if len(in) > 0 && takesValue(arg, command) {
-				flags = append(flags, in[0])
-				in = in[1:]
+			if !takesValue(arg, command) {
+				break
 			}
+			if len(in) == 0 {
+				rest = nil // or cli takes the "--" in front of it for the flag's value
+				break
+			}
+			flags = append(flags, in[0])
+			in = in[1:]
 		case command == nil:
 			if command = find(arg); command == nil {
 				return append([]string{args[0], "--", arg}, in...), nil

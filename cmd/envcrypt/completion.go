@@ -87,17 +87,17 @@ func (a *app) candidates(before []string, last string) []string {
 		switch {
 		case word == "--":
 			return nil
-		case command == nil:
-			command = a.find(word)
 		case (word == "-e" || word == "--env") && i+1 < len(before):
 			a.environment = before[i+1]
+		case command == nil && !takesValue(lastOf(before[:i]), nil):
+			command = a.find(word)
 		}
 	}
 	switch previous := lastOf(before); {
-	case command == nil:
-		return a.commandNames()
 	case previous == "-e" || previous == "--env":
 		return a.environmentNames()
+	case command == nil:
+		return a.commandNames()
 	case strings.HasPrefix(last, "-"):
 		return flagNames(command)
 	case previous == "--format":
@@ -108,7 +108,7 @@ func (a *app) candidates(before []string, last string) []string {
 	switch command.Name {
 	case "get", "set", "unset":
 		return a.keyNames()
-	case "edit", "keys", "export", "rekey", "seal":
+	case "edit", "keys", "export", "rekey", "seal", "history":
 		return a.environmentNames()
 	case "completion":
 		return []string{"bash", "fish", "zsh"}

@@ -173,7 +173,10 @@ func (s *editing) inEditor() error {
 			return nil
 		}
 		s.text = edited
-		if err := s.askAgain(err); err != nil {
+		stop := onInterrupt(func() { s.keep(); dir.Close() })
+		err = s.askAgain(err)
+		stop()
+		if err != nil {
 			return err
 		}
 		line = badLine
@@ -248,7 +251,7 @@ func toText(in []crypt.Item) []envfile.Item {
 // save writes the edited lines, asking where that is called for.
 func (s *editing) save() error {
 	before := s.env.Doc.Items()
-	d := compareItems(before, s.items)
+	d := vault.Diff(before, s.items)
 	if slices.Equal(trimBlankItems(before), trimBlankItems(s.items)) {
 		s.notef("nothing changed")
 		return nil
@@ -260,7 +263,7 @@ func (s *editing) save() error {
 	err := s.confirmSave(d)
 	if err == nil {
 		if err = s.env.Doc.Replace(s.items); err == nil {
-			err = s.vault.Save(s.env)
+			err = s.vault.Save(s.env, "edit")
 		}
 	}
 	if err != nil {
@@ -277,14 +280,14 @@ func trimBlankItems(items []crypt.Item) []crypt.Item {
 	return items
 }
 
-func (a *app) confirmAll(env *vault.Environment, d changes) error {
-	if d.removesAll() {
+func (a *app) confirmAll(env *vault.Environment, d vault.Changes) error {
+	if d.RemovesAll() {
 		return a.confirm(fmt.Sprintf("this removes every key of %s: go on?", env.Name))
 	}
 	return a.confirmWrite(env.Environment, "save the changes")
 }
 
-func (s *editing) confirmSave(d changes) error { return s.confirmAll(s.env, d) }
+func (s *editing) confirmSave(d vault.Changes) error { return s.confirmAll(s.env, d) }
 
 // keep saves a text that could not be written where it belongs, encrypted to
 // the user's own keys, and says how to get it back.

@@ -42,7 +42,8 @@ func (a *app) editor() (string, error) {
 // quietVim keeps what vim writes beside the text out of files that outlive it:
 // swap, backup, undo and viminfo. The options behind -c come after the user's
 // own configuration, and before anything is written.
-var quietVim = []string{"-n", "-i", "NONE", "-c", "set nobackup nowritebackup noundofile noswapfile"}
+// A viminfofile of theirs wins over -i, an empty viminfo over both.
+var quietVim = []string{"-n", "-i", "NONE", "-c", "set nobackup nowritebackup noundofile noswapfile", "-c", "silent! set viminfo="}
 
 // runEditor runs an editor on file and returns the text that it leaves.
 func (s *editing) runEditor(command string, dir *scratch.Dir, file string, line int) ([]byte, error) {
@@ -86,7 +87,7 @@ func readEdited(file string) ([]byte, error) {
 // editorCommand runs the user's words in a shell, as git does, so that quotes
 // and flags in EDITOR mean what they mean everywhere.
 func editorCommand(command, file string, line int) *exec.Cmd {
-	args := append(editorFlags(command, line), file)
+	args := append(editorFlags(command, file, line), file)
 	if runtime.GOOS == "windows" {
 		words := strings.Fields(command)
 		return exec.Command(words[0], append(words[1:], args...)...)
@@ -94,12 +95,15 @@ func editorCommand(command, file string, line int) *exec.Cmd {
 	return exec.Command("/bin/sh", append([]string{"-c", "exec " + command + ` "$@"`, "envcrypt"}, args...)...)
 }
 
-func editorFlags(command string, line int) []string {
+func editorFlags(command, file string, line int) []string {
 	name := editorName(command)
 	isVim := strings.HasPrefix(name, "vim") || strings.HasPrefix(name, "nvim") || strings.HasPrefix(name, "gvim")
 	var flags []string
 	if isVim {
 		flags = append(flags, quietVim...)
+	}
+	if name == "nano" { // whose backups, if the user wants some, go with the text then
+		flags = append(flags, "--backupdir="+filepath.Dir(file))
 	}
 	known := isVim || strings.HasPrefix(name, "nano") || strings.HasPrefix(name, "pico") || strings.HasPrefix(name, "emacs") || name == "vi" || name == "micro"
 	if line > 0 && known {

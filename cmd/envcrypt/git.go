@@ -3,6 +3,9 @@ package main
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
+
+	"envcrypt/internal/history"
 )
 
 // git runs one of git's commands that only look, in a directory of the project.
@@ -24,4 +27,31 @@ func (a *app) gitIgnores(path string) bool {
 // gitHead returns a file's content in the last commit.
 func (a *app) gitHead(path string) ([]byte, error) {
 	return a.git(filepath.Dir(path), "cat-file", "blob", "HEAD:./"+filepath.Base(path)).Output()
+}
+
+// committedSums tells whether a file ever had content of a given sum in any of
+// git's revisions. Git is asked once, and only if somebody wants to know.
+func (a *app) committedSums(path string) func(sum string) bool {
+	var sums map[string]bool
+	return func(sum string) bool {
+		if sums == nil {
+			sums = a.readCommittedSums(path)
+		}
+		return sums[sum]
+	}
+}
+
+func (a *app) readCommittedSums(path string) map[string]bool {
+	sums := make(map[string]bool)
+	dir, name := filepath.Dir(path), "./"+filepath.Base(path)
+	out, err := a.git(dir, "log", "--all", "--full-history", "--format=%H", "--", name).Output()
+	if err != nil {
+		return sums
+	}
+	for commit := range strings.FieldsSeq(string(out)) {
+		if data, err := a.git(dir, "cat-file", "blob", commit+":"+name).Output(); err == nil {
+			sums[history.Sum(data)] = true
+		}
+	}
+	return sums
 }

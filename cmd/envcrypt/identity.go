@@ -13,6 +13,7 @@ import (
 
 	"envcrypt/crypt"
 	"envcrypt/internal/launch"
+	"envcrypt/recipients"
 
 	"github.com/google/shlex"
 )
@@ -213,7 +214,7 @@ func (k *keyring) load(p *place) {
 	var publics []string
 	for _, id := range ids {
 		if id.Recipient != "" {
-			publics = append(publics, shorten(id.Recipient))
+			publics = append(publics, recipients.Short(id.Recipient))
 		}
 	}
 	p.found = strings.Join(publics, " ")
@@ -229,15 +230,6 @@ func (p *place) label() string {
 		return p.name + " (" + p.file + ")"
 	}
 	return p.name
-}
-
-// shorten makes a public key short enough for a message.
-func shorten(recipient string) string {
-	const head, tail = 14, 6
-	if len(recipient) <= head+tail+1 {
-		return recipient
-	}
-	return recipient[:head] + "…" + recipient[len(recipient)-tail:]
 }
 
 const identityFileSizeLimit = 1 << 20

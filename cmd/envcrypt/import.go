@@ -7,6 +7,7 @@ import (
 
 	"envcrypt/crypt"
 	"envcrypt/envfile"
+	"envcrypt/internal/vault"
 
 	"github.com/urfave/cli/v2"
 )
@@ -69,8 +70,8 @@ func (a *app) importFile(name, format string) error {
 	}
 	before := env.Doc.Items()
 	after := mergeItems(before, items)
-	d := compareItems(before, after)
-	if len(d.added)+len(d.changed) == 0 {
+	d := vault.Diff(before, after)
+	if d.None() {
 		a.notef("nothing changed: %s has all of it already", env.Name)
 		return nil
 	}
@@ -84,7 +85,7 @@ func (a *app) importFile(name, format string) error {
 	if err := env.Doc.Replace(after); err != nil {
 		return err
 	}
-	return v.Save(env)
+	return v.Save(env, "import")
 }
 
 func importFormat(name, format string) (crypt.Format, error) {

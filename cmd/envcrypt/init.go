@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"envcrypt/internal/project"
+	"envcrypt/recipients"
 
 	"github.com/urfave/cli/v2"
 )
@@ -32,7 +33,7 @@ EXAMPLES:
 	})
 }
 
-const gitAttributes = "secrets/*.env text eol=lf"
+var gitAttributes = []string{"secrets/*.env text eol=lf", "secrets/*.history text eol=lf merge=union"}
 
 var gitIgnore = []string{".env", ".env.*", "!.env.example"}
 
@@ -50,6 +51,7 @@ func (a *app) init() error {
 		return err
 	}
 	v := a.vaultOf(p)
+	v.Author.Member = p.Policy.Directory.Owner(a.ownPublic())
 	for _, env := range p.Policy.Environments {
 		switch err := v.Create(env.Name); {
 		case errors.Is(err, fs.ErrExist):
@@ -60,7 +62,7 @@ func (a *app) init() error {
 			a.notef("made %s", a.relative(p.Path(env.Name)))
 		}
 	}
-	if err := a.addLines(filepath.Join(root, ".gitattributes"), gitAttributes); err != nil {
+	if err := a.addLines(filepath.Join(root, ".gitattributes"), gitAttributes...); err != nil {
 		return err
 	}
 	if err := a.addLines(filepath.Join(root, ".gitignore"), gitIgnore...); err != nil {
@@ -152,16 +154,12 @@ func tomlKey(name string) string {
 
 // memberName makes a member's name of the user's.
 func (a *app) memberName() string {
-	name := a.getenv("USER")
-	if name == "" {
-		name = a.getenv("USERNAME")
-	}
-	name = strings.Map(func(r rune) rune {
+	name := strings.Map(func(r rune) rune {
 		if r < 0x80 && (r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') {
 			return r
 		}
 		return -1
-	}, name)
+	}, a.user())
 	name = strings.TrimLeft(name, "-_.")
 	const longest = 32
 	name = name[:min(len(name), longest)]
@@ -182,11 +180,9 @@ func (a *app) ownKey() (string, error) {
 	if err := k.err(); err != nil {
 		return "", err
 	}
-	for _, id := range k.ready {
-		if id.Recipient != "" {
-			a.notef("using your key %s", shorten(id.Recipient))
-			return id.Recipient, nil
-		}
+	if own := a.ownPublic(); own != "" {
+		a.notef("using your key %s", recipients.Short(own))
+		return own, nil
 	}
 	public, path, err := a.keygen("", false)
 	if err != nil {
@@ -194,6 +190,19 @@ func (a *app) ownKey() (string, error) {
 	}
 	a.notef("made a key for you: %s; keep a copy of it in a safe place", path)
 	return public, nil
+}
+
+// ownPublic returns the first public key whose identity needs no passphrase, ""
+// if there is none.
+func (a *app) ownPublic() string {
+	k := a.newKeyring()
+	k.loadAll()
+	for _, id := range k.ready {
+		if id.Recipient != "" {
+			return id.Recipient
+		}
+	}
+	return ""
 }
 
 // loadAll tries every place, without asking for a passphrase.

@@ -96,26 +96,22 @@ func (a *app) rekeyNames(v *vault.Vault, names []string, all bool) ([]string, er
 // showReaders says who gains and who loses access to an environment.
 func (a *app) showReaders(v *vault.Vault, name string, r vault.Readers) {
 	for _, g := range r.Gained {
-		a.notef("%s: %s gains access (%s)", name, g.Member, shorten(g.Key.String()))
+		a.notef("%s: %s gains access (%s)", name, g.Member, recipients.Short(g.Key.String()))
 	}
 	for _, text := range r.Lost {
-		a.notef("%s: %s loses access", name, ownerOf(&v.Project.Policy.Directory, text))
+		a.notef("%s: %s loses access", name, keyName(&v.Project.Policy.Directory, text))
 	}
 	if r.Reordered {
 		a.notef("%s: the readers are the same, in another order", name)
 	}
 }
 
-// ownerOf names a public key as well as the policy can.
-func ownerOf(d *recipients.Directory, text string) string {
-	for name, keys := range d.Members {
-		for _, key := range keys {
-			if key.String() == text {
-				return name + " (" + shorten(text) + ")"
-			}
-		}
+// keyName names a public key as well as the policy can.
+func keyName(d *recipients.Directory, text string) string {
+	if owner := d.Owner(text); owner != "" {
+		return owner + " (" + recipients.Short(text) + ")"
 	}
-	return shorten(text)
+	return recipients.Short(text)
 }
 
 func (a *app) rekeySummary(steps []vault.Step) error {

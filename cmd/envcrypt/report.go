@@ -13,6 +13,7 @@ import (
 	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
+	"envcrypt/recipients"
 )
 
 // The exit codes of all commands but exec.
@@ -96,6 +97,7 @@ func (a *app) explain(err error) explanation {
 		badValue  *valueError
 		express   *envfile.ExpressError
 		refused   *launch.RefusedError
+		record    *vault.HistoryError
 	)
 	environment := ""
 	if errors.As(err, &opening) {
@@ -139,6 +141,9 @@ func (a *app) explain(err error) explanation {
 		if environment != "" {
 			hint("bring back the last good version, for example with git")
 		}
+	case errors.As(err, &record):
+		r.code = exitDamaged
+		hint("keep the lines of both sides and delete the markers; merge=union in .gitattributes does that by itself")
 	case errors.As(err, &foreign):
 		r.code = exitDamaged
 		hint("decrypt it with sops, or add an age key to it with sops first")
@@ -200,9 +205,11 @@ func (a *app) readerNames(environment string, texts []string) string {
 	var names []string
 	seen := make(map[string]bool)
 	for _, text := range texts {
-		name := shorten(text)
+		name := recipients.Short(text)
 		if a.policy != nil {
-			name, _, _ = strings.Cut(ownerOf(&a.policy.Directory, text), " ")
+			if owner := a.policy.Directory.Owner(text); owner != "" {
+				name = owner
+			}
 		}
 		if !seen[name] {
 			seen[name] = true
@@ -240,9 +247,9 @@ func (a *app) explainReaders(r *explanation, e *vault.ReadersError) {
 		parts = append(parts, g.Member+" is missing")
 	}
 	for _, text := range e.Readers.Lost {
-		name := shorten(text)
+		name := recipients.Short(text)
 		if a.policy != nil {
-			name = ownerOf(&a.policy.Directory, text)
+			name = keyName(&a.policy.Directory, text)
 		}
 		parts = append(parts, name+" is one too many")
 	}

@@ -97,8 +97,8 @@ func (a *app) describeSeal(v *vault.Vault, env *vault.Environment) {
 		}
 		return
 	}
-	d := compareItems(before, allItems(doc))
-	if len(d.added)+len(d.changed)+len(d.removed) == 0 {
+	d := vault.Diff(before, allItems(doc))
+	if d.None() {
 		a.notef("the values are those of the last commit")
 		return
 	}

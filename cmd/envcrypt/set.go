@@ -63,7 +63,7 @@ func (a *app) set(args []string, from string) error {
 		a.describe(opened.Doc, items)
 		return nil
 	}
-	return a.identityFailure(v.Change(env.Name, func(doc *crypt.Document) (bool, error) {
+	return a.identityFailure(v.Change(env.Name, "set", func(doc *crypt.Document) (bool, error) {
 		changed := false
 		for _, it := range items {
 			if old, ok := doc.Get(it.Key); ok && old == it.Value {
@@ -215,7 +215,7 @@ func (a *app) unset(keys []string) error {
 	if err := a.confirmWrite(env, "remove "+showName(strings.Join(keys, ", "))); err != nil {
 		return err
 	}
-	err = v.Change(env.Name, func(doc *crypt.Document) (bool, error) {
+	err = v.Change(env.Name, "unset", func(doc *crypt.Document) (bool, error) {
 		for _, key := range keys {
 			if !doc.Delete(key) {
 				return false, &noKeyError{key: key, environment: env.Name}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"envcrypt/crypt"
+	"envcrypt/internal/history"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
 )
@@ -15,6 +17,8 @@ func (a *app) vault() (*vault.Vault, error) {
 	dir := a.dir
 	if dir == "" {
 		dir = "."
+	} else if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, usagef("-C: no such directory: %s", showName(dir)) // or a project above it is found
 	}
 	p, err := project.Find(dir)
 	if err != nil {
@@ -32,7 +36,22 @@ func (a *app) vaultOf(p *project.Project) *vault.Vault {
 		Now:        a.now,
 		Plugins:    a.pluginAllowed,
 		UI:         pluginUI(),
+		Author:     a.author(),
+		Committed:  func(name string) func(string) bool { return a.committedSums(p.Path(name)) },
 	}
+}
+
+// author is who works here, as the history names it.
+func (a *app) author() history.Actor {
+	host, _ := os.Hostname()
+	return history.Actor{User: a.user(), Host: host}
+}
+
+func (a *app) user() string {
+	if name := a.getenv("USER"); name != "" {
+		return name
+	}
+	return a.getenv("USERNAME")
 }
 
 // choose returns the environment that a command works on: its argument or -e,

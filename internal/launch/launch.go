@@ -190,6 +190,10 @@ func Look(name string) (path string, err error) {
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		code = exitNotFound
 	}
+	var named *exec.Error
+	if errors.As(err, &named) {
+		err = named.Err // the message around it has the name
+	}
 	return "", &CommandError{Name: name, Code: code, Err: err}
 }
 

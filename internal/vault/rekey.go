@@ -91,7 +91,7 @@ func (v *Vault) stage(lock *project.Lock, s *Step) ([]*project.Staged, error) {
 		return nil, err
 	}
 	old.Data = env.data // which is what was opened
-	new, err := v.files(s.Environment, env.Doc, old)
+	new, err := v.files(env, "rekey", old)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"envcrypt/crypt"
+	"envcrypt/internal/history"
 	"envcrypt/internal/project"
 	"envcrypt/recipients"
 
@@ -30,6 +31,12 @@ type Vault struct {
 	// they talk to the user.
 	Plugins func(name string) bool
 	UI      *plugin.ClientUI
+	// Author is the user and host that the history names. Its member is whose
+	// identity opened the file, and where nothing is opened, the one given here.
+	Author history.Actor
+	// Committed tells of an environment whether its file ever had content of a
+	// given sum, in any revision that git has; see [history.Log.Verify].
+	Committed func(environment string) func(sum string) bool
 }
 
 // An Environment is one that has been opened.
@@ -38,6 +45,7 @@ type Environment struct {
 	Doc     *crypt.Document
 	Readers Readers
 	data    []byte // the file as it was read
+	before  []crypt.Item
 }
 
 // Readers compares whom a file is encrypted to with what the policy says.
@@ -129,7 +137,7 @@ func (v *Vault) open(name string, data []byte, reseal bool) (*Environment, error
 	if err != nil {
 		return nil, err
 	}
-	return &Environment{Environment: env, Doc: doc, Readers: readers, data: data}, nil
+	return &Environment{Environment: env, Doc: doc, Readers: readers, data: data, before: doc.Items()}, nil
 }
 
 // Compare compares the recipients that a file names with the policy.
@@ -147,10 +155,11 @@ func (v *Vault) Compare(name string, have []string) (Readers, error) {
 }
 
 // Change opens an environment, lets edit change its document and writes it, all
-// under the project's lock. edit tells whether it changed anything. The errors
+// under the project's lock; action is what the history calls that. edit tells
+// whether it changed anything. The errors
 // are those of [Vault.Open], [*ReadersError], edit's own and those of
 // [project.Project.Update].
-func (v *Vault) Change(name string, edit func(doc *crypt.Document) (changed bool, err error)) error {
+func (v *Vault) Change(name, action string, edit func(doc *crypt.Document) (changed bool, err error)) error {
 	if _, err := v.Project.Policy.Environment(name); err != nil {
 		return err
 	}
@@ -169,7 +178,7 @@ func (v *Vault) Change(name string, edit func(doc *crypt.Document) (changed bool
 		if err != nil || !changed {
 			return new, err
 		}
-		return v.files(name, env.Doc, old)
+		return v.files(env, action, old)
 	})
 	return err
 }
@@ -184,32 +193,34 @@ func (e *Environment) Writable() error {
 
 // Save writes an environment's document if the file is still the one that was
 // opened; otherwise the error is a [*project.ChangedError].
-func (v *Vault) Save(e *Environment) error {
+func (v *Vault) Save(e *Environment, action string) error {
 	if err := e.Writable(); err != nil {
 		return err
 	}
-	return v.Seal(e)
+	return v.replace(e, action)
 }
 
 // Seal is [Vault.Save] for an environment whose readers may change: it encrypts
 // to the policy's, and seals anew.
-func (v *Vault) Seal(e *Environment) error {
+func (v *Vault) Seal(e *Environment) error { return v.replace(e, "seal") }
+
+func (v *Vault) replace(e *Environment, action string) error {
 	return v.Project.Replace(e.Name, e.data, func(old project.Files) (project.Files, error) {
-		return v.files(e.Name, e.Doc, old)
+		return v.files(e, action, old)
 	})
 }
 
 // Create makes the file of an environment that has none, without a value in it.
 func (v *Vault) Create(name string) error {
-	return v.Project.Replace(name, nil, func(old project.Files) (project.Files, error) {
-		return v.files(name, new(crypt.Document), old)
-	})
-}
-
-// files makes an environment's new files of a document and the old ones.
-func (v *Vault) files(name string, doc *crypt.Document, old project.Files) (project.Files, error) {
-	data, err := v.encrypt(name, doc)
-	return project.Files{Data: data}, err
+	env, err := v.Project.Policy.Environment(name)
+	if err != nil {
+		return err
+	}
+	readers, err := v.Compare(name, nil)
+	if err != nil {
+		return err
+	}
+	return v.replace(&Environment{Environment: env, Doc: new(crypt.Document), Readers: readers}, "init")
 }
 
 // encrypt seals a document for an environment, to the policy's readers.

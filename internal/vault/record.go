@@ -1,0 +1,138 @@
+package vault
+
+import (
+	"fmt"
+
+	"envcrypt/crypt"
+	"envcrypt/internal/history"
+	"envcrypt/internal/project"
+	"envcrypt/recipients"
+)
+
+// A HistoryError says that an environment's history cannot be written on.
+type HistoryError struct {
+	Environment string
+	Path        string
+	Err         error
+}
+
+func (e *HistoryError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
+func (e *HistoryError) Unwrap() error { return e.Err }
+
+// files makes an environment's new files: its document encrypted, and its
+// history with one more record.
+func (v *Vault) files(e *Environment, action string, old project.Files) (project.Files, error) {
+	by := e.Doc.OpenedBy()
+	data, err := v.encrypt(e.Name, e.Doc)
+	if err != nil {
+		return project.Files{}, err
+	}
+	d := Diff(e.before, e.Doc.Items())
+	record := history.Record{
+		Time:    v.Now(),
+		Actor:   v.Author,
+		Action:  action,
+		Keys:    history.Keys{Added: d.Added, Changed: d.Changed, Removed: d.Removed},
+		Readers: v.readerNames(e.Readers),
+		File:    history.Sum(data),
+	}
+	if by != "" {
+		record.Actor.Member = v.Project.Policy.Directory.Owner(by)
+	}
+	log, err := history.Parse(old.History).Append(record, sumOf(old.Data), v.known(e.Name))
+	if err != nil {
+		return project.Files{}, &HistoryError{Environment: e.Name, Path: v.Project.HistoryPath(e.Name), Err: err}
+	}
+	return project.Files{Data: data, History: log}, nil
+}
+
+// sumOf is a file's sum as a history wants it.
+func sumOf(data []byte) string {
+	if data == nil {
+		return ""
+	}
+	return history.Sum(data)
+}
+
+func (v *Vault) known(name string) func(string) bool {
+	if v.Committed == nil {
+		return nil
+	}
+	return v.Committed(name)
+}
+
+func (v *Vault) readerNames(r Readers) (names history.Readers) {
+	for _, g := range r.Gained {
+		names.Gained = append(names.Gained, g.Member)
+	}
+	for _, text := range r.Lost {
+		names.Lost = append(names.Lost, v.Name(text))
+	}
+	return names
+}
+
+// Name returns the member whose public key text is, or the key cut short.
+func (v *Vault) Name(text string) string {
+	if owner := v.Project.Policy.Directory.Owner(text); owner != "" {
+		return owner
+	}
+	return recipients.Short(text)
+}
+
+// History reads the record of an environment's writes, and verifies it.
+func (v *Vault) History(name string) (log *history.Log, problems []history.Problem, err error) {
+	if _, err := v.Project.Policy.Environment(name); err != nil {
+		return nil, nil, err
+	}
+	files, err := v.Project.ReadFiles(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	log = history.Parse(files.History)
+	return log, log.Verify(sumOf(files.Data), v.known(name)), nil
+}
+
+// Changes is the difference of two sets of values, by name.
+type Changes struct {
+	Added, Changed, Removed []string
+	Kept                    int // keys that were there before and still are
+}
+
+// Diff compares the values of two lists of lines.
+func Diff(before, after []crypt.Item) Changes {
+	old := make(map[string]string)
+	for _, it := range before {
+		if it.Kind == crypt.Entry {
+			old[it.Key] = it.Value
+		}
+	}
+	var d Changes
+	for _, it := range after {
+		if it.Kind != crypt.Entry {
+			continue
+		}
+		was, ok := old[it.Key]
+		switch {
+		case !ok:
+			d.Added = append(d.Added, it.Key)
+		case was != it.Value:
+			d.Changed = append(d.Changed, it.Key)
+			d.Kept++
+		default:
+			d.Kept++
+		}
+		delete(old, it.Key)
+	}
+	for _, it := range before {
+		if _, gone := old[it.Key]; gone && it.Kind == crypt.Entry {
+			d.Removed = append(d.Removed, it.Key)
+		}
+	}
+	return d
+}
+
+// RemovesAll tells whether every key that was there is gone.
+func (d Changes) RemovesAll() bool { return len(d.Removed) > 0 && d.Kept == 0 }
+
+// None tells whether there is no difference.
+func (d Changes) None() bool { return len(d.Added)+len(d.Changed)+len(d.Removed) == 0 }
