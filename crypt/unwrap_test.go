@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	agetest "c2sp.org/CCTV/age"
+	"envcrypt/internal/x25519"
+
 	"filippo.io/age"
 	"filippo.io/age/armor"
 )
@@ -172,7 +174,7 @@ func parseAgeVector(t *testing.T, content []byte) (v ageVector) {
 		case "payload":
 			v.hash = value
 		case "identity":
-			if id, err = age.ParseX25519Identity(value); err != nil {
+			if id, err = x25519.ParseIdentity(value); err != nil {
 				id, err = age.ParseHybridIdentity(value)
 			}
 		case "passphrase":

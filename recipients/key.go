@@ -12,6 +12,9 @@ import (
 	"fmt"
 	"strings"
 
+	"envcrypt/internal/bech32"
+	"envcrypt/internal/x25519"
+
 	"filippo.io/age"
 	"filippo.io/age/agessh"
 	"filippo.io/age/plugin"
@@ -83,7 +86,7 @@ func ParseKey(s string) (Key, error) {
 }
 
 func parseAge(s string) (Key, error) {
-	prefix, size, ok := checkBech32(s)
+	prefix, data, ok := bech32.Decode(s)
 	if !ok {
 		return Key{}, errors.New("malformed age key: its checksum does not fit, so a character is missing or wrong")
 	}
@@ -91,9 +94,9 @@ func parseAge(s string) (Key, error) {
 	key := Key{text: s}
 	name, isPlugin := strings.CutPrefix(prefix, "age1")
 	switch {
-	case prefix == "age" && size == x25519Size:
+	case prefix == "age" && len(data) == x25519Size:
 		key.kind = X25519
-	case prefix == "age1pq" && size == hybridSize:
+	case prefix == "age1pq" && len(data) == hybridSize:
 		key.kind = Hybrid
 	case isPlugin && prefix != "age1pq" && validPluginName(name):
 		key.kind = Plugin
@@ -159,7 +162,7 @@ func (k Key) PluginName() string {
 func (k Key) Recipient(allowed func(name string) bool, ui *plugin.ClientUI) (age.Recipient, error) {
 	switch k.kind {
 	case X25519:
-		return age.ParseX25519Recipient(k.text)
+		return x25519.ParseRecipient(k.text)
 	case Hybrid:
 		return age.ParseHybridRecipient(k.text)
 	case SSHEd25519, SSHRSA:

@@ -5,6 +5,7 @@ package launch
 import (
 	"errors"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -23,4 +24,14 @@ func Exec(path string, argv, env []string, _ [3]*os.File) error {
 		return &CommandError{Name: argv[0], Code: exitNotExecutable, Err: errors.New(`not a program: a script needs a first line like "#!/bin/sh"`)}
 	}
 	return &CommandError{Name: argv[0], Code: exitNotExecutable, Err: err}
+}
+
+// largest returns the name and the size of the largest variable of env.
+func largest(env []string) (name string, size int) {
+	for _, kv := range env {
+		if n, v, _ := strings.Cut(kv, "="); len(v) > size {
+			name, size = n, len(v)
+		}
+	}
+	return name, size
 }

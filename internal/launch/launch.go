@@ -196,13 +196,3 @@ func Look(name string) (path string, err error) {
 	}
 	return "", &CommandError{Name: name, Code: code, Err: err}
 }
-
-// largest returns the name and the size of the largest variable of env.
-func largest(env []string) (name string, size int) {
-	for _, kv := range env {
-		if n, v, _ := strings.Cut(kv, "="); len(v) > size {
-			name, size = n, len(v)
-		}
-	}
-	return name, size
-}

@@ -58,6 +58,9 @@ func newIn(base string) (*Dir, error) {
 	for range attempts {
 		var parent, path string
 		if parent, err = ownParent(base); err != nil {
+			if os.IsNotExist(err) {
+				continue
+			}
 			return nil, err
 		}
 		if path, err = os.MkdirTemp(parent, "*"); err != nil {
