@@ -1,0 +1,224 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+)
+
+// exec measures the start-up in front of a command, with three values.
+func (b *bench) exec() error {
+	dir, err := b.project("exec", []string{"development"})
+	if err != nil {
+		return err
+	}
+	if err := b.seal(dir, "development", 3); err != nil {
+		return err
+	}
+	const warmup = 10
+	s, err := paired(b.execRounds, warmup,
+		b.tool(dir, b.envcrypt, "exec", "--", "true").run,
+		b.tool(dir, b.sops, "exec-env", environmentFile(dir, "development"), "true").run,
+		b.tool(dir, b.bare, "true").run)
+	if err != nil {
+		return err
+	}
+	ours, sops, bare := s[0], s[1], s[2]
+	r := ratios(ours, sops)
+	over := less(ours, bare)
+	heading(fmt.Sprintf("Start-up in front of a command, 3 values, %d rounds", b.execRounds))
+	columns()
+	spread("`envcrypt exec -- true`", ours)
+	spread("`sops exec-env FILE true`", sops)
+	spread("a bare Go program that execs `true`", bare)
+	spread("envcrypt over bare", over)
+	spreadRatio("envcrypt / sops", r)
+	fmt.Println()
+	b.bar(quantile(r, 0.5) <= 0.20, "exec takes %.3f of sops exec-env (bar: 0.20)", quantile(r, 0.5))
+	b.bar(over.median() <= 4*time.Millisecond, "exec takes %s more than a bare exec (bar: 4 ms)", ms(over.median()))
+	return nil
+}
+
+// open measures decrypting whole files.
+func (b *bench) open() error {
+	sizes := map[string]int{"k1000": 1_000, "k10000": 10_000, "k100000": 100_000}
+	names := []string{"k1000", "k10000", "k100000"}
+	dir, err := b.project("open", names)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := b.seal(dir, name, sizes[name]); err != nil {
+			return err
+		}
+	}
+	const warmup = 1
+	export := func(name string) func() (time.Duration, error) {
+		return b.tool(dir, b.envcrypt, "export", name).run
+	}
+	s, err := paired(b.openRounds, warmup,
+		export("k10000"), b.tool(dir, b.sops, "decrypt", environmentFile(dir, "k10000")).run,
+		export("k1000"), export("k100000"))
+	if err != nil {
+		return err
+	}
+	ours, sops, small, large := s[0], s[1], s[2], s[3]
+	r := ratios(ours, sops)
+	heading(fmt.Sprintf("Opening a file, %d rounds, both print dotenv", b.openRounds))
+	columns()
+	spread("`envcrypt export`, 1 000 keys", small)
+	spread("`envcrypt export`, 10 000 keys", ours)
+	spread("`envcrypt export`, 100 000 keys", large)
+	spread("`sops decrypt`, 10 000 keys", sops)
+	spreadRatio("envcrypt / sops, 10 000 keys", r)
+	fmt.Println()
+	b.bar(quantile(r, 0.5) <= 0.35, "10 000 keys take %.3f of sops decrypt (bar: 0.35)", quantile(r, 0.5))
+	growth := quantile(ratios(large, ours), 0.5)
+	const linear = 12 // ten times the keys, and a fifth for a machine whose caches are small
+	b.bar(growth <= linear, "ten times 10 000 keys take %.1f times as long (linear: 10; bar: %d)", growth, linear)
+	return nil
+}
+
+// rekey measures applying a changed policy to many environments.
+func (b *bench) rekey() error {
+	const readers, keys = 20, 10
+	var names []string
+	for i := range b.environments {
+		names = append(names, fmt.Sprintf("env-%04d", i))
+	}
+	var others []*age.X25519Identity
+	for range readers { // the bench's own key is one more, and the last one comes or goes
+		id, err := age.GenerateX25519Identity()
+		if err != nil {
+			return err
+		}
+		others = append(others, id)
+	}
+	all, fewer := others[:readers-1], others[:readers-2]
+	dir, err := b.project("rekey", names, all...)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := b.seal(dir, name, keys, all...); err != nil {
+			return err
+		}
+	}
+	if err := b.rekeyTo(dir, names, others, "One reader more"); err != nil {
+		return err
+	}
+	return b.rekeyTo(dir, names, fewer, "One reader less")
+}
+
+// rekeyTo compares both programs when the readers become the bench's key and
+// others. Every run begins with the same files.
+func (b *bench) rekeyTo(dir string, names []string, others []*age.X25519Identity, title string) error {
+	before, err := readAll(dir, names)
+	if err != nil {
+		return err
+	}
+	readers := append([]*age.X25519Identity{b.identity}, others...)
+	if err := writePolicy(dir, names, readers); err != nil {
+		return err
+	}
+	if err := writeCreationRules(dir, readers); err != nil {
+		return err
+	}
+	ours := func() (time.Duration, error) {
+		if err := writeAll(dir, before); err != nil {
+			return 0, err
+		}
+		return b.tool(dir, b.envcrypt, "rekey", "--all", "-y", "-q").run()
+	}
+	updates := min(b.updates, len(names))
+	loop := func(command ...string) (time.Duration, error) {
+		var total time.Duration
+		for _, name := range names[:updates] {
+			args := append([]string{b.sops}, append(command, environmentFile(dir, name))...)
+			took, err := b.tool(dir, args...).run()
+			if err != nil {
+				return 0, err
+			}
+			total += took
+		}
+		return total * time.Duration(len(names)) / time.Duration(updates), nil
+	}
+	var rotate sample // of the same rounds, a new data key after the new recipients
+	theirs := func() (time.Duration, error) {
+		if err := writeAll(dir, before); err != nil {
+			return 0, err
+		}
+		update, err := loop("updatekeys", "-y")
+		if err != nil {
+			return 0, err
+		}
+		again, err := loop("rotate", "-i")
+		rotate = append(rotate, update+again)
+		return update, err
+	}
+	const warmup = 1
+	s, err := paired(b.rekeyRounds, warmup, ours, theirs)
+	if err != nil {
+		return err
+	}
+	rotate = rotate[warmup:]
+	r := ratios(s[0], s[1])
+	of := fmt.Sprintf("%d files, times %g", updates, float64(len(names))/float64(updates))
+	heading(fmt.Sprintf("%s: %d environments of 10 keys, 20 readers before, %d rounds", title, len(names), b.rekeyRounds))
+	columns()
+	spread("`envcrypt rekey --all -y`", s[0])
+	spread("`sops updatekeys -y` in a loop: "+of, s[1])
+	spread("the same and `sops rotate -i`: "+of, rotate)
+	spreadRatio("envcrypt / updatekeys", r)
+	spreadRatio("envcrypt / updatekeys and rotate", ratios(s[0], rotate))
+	fmt.Println()
+	b.bar(quantile(r, 0.5) <= 0.05, "rekey takes %.3f of the loop of updatekeys (bar: 0.05)", quantile(r, 0.5))
+	return writeAll(dir, before)
+}
+
+func writeCreationRules(dir string, readers []*age.X25519Identity) error {
+	var keys []string
+	for _, id := range readers {
+		keys = append(keys, id.Recipient().String())
+	}
+	rules := "creation_rules:\n  - age: " + strings.Join(keys, ",") + "\n"
+	return os.WriteFile(filepath.Join(dir, ".sops.yaml"), []byte(rules), 0o644)
+}
+
+func readAll(dir string, names []string) (map[string][]byte, error) {
+	files := make(map[string][]byte)
+	for _, name := range names {
+		path := environmentFile(dir, name)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		files[path] = data
+	}
+	return files, nil
+}
+
+func writeAll(dir string, files map[string][]byte) error {
+	for path, data := range files {
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			return err
+		}
+	}
+	return settle(dir)
+}
+
+// size looks at the program itself.
+func (b *bench) size() error {
+	info, err := os.Stat(b.envcrypt)
+	if err != nil {
+		return err
+	}
+	heading("Size")
+	const mb = 1e6
+	b.bar(info.Size() <= 10*mb, "the stripped program has %.1f MB (bar: 10 MB)", float64(info.Size())/mb)
+	return nil
+}
