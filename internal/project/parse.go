@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"envcrypt/internal/tomltree"
 	"envcrypt/recipients"
-
-	"github.com/BurntSushi/toml"
 )
 
 const (
@@ -21,18 +20,12 @@ const (
 
 // ParsePolicy reads a policy; file is its name for errors. Every error is a
 // *[PolicyError] for the first mistake found.
-//
-// It runs in front of every exec. The TOML is therefore decoded without reflection,
-// which is also stricter: toml takes "Readers" for "readers" when it fills a struct.
 func ParsePolicy(file string, text []byte) (*Policy, error) {
-	p := &policyParser{file: file, text: strings.TrimPrefix(string(text), "\ufeff")}
-	var document any
-	meta, err := toml.Decode(p.text, &document)
+	root, err := tomltree.Parse(text)
 	if err != nil {
-		return nil, p.syntaxError(err)
+		return nil, syntaxError(file, err)
 	}
-	p.root, _ = document.(map[string]any)
-	p.keys = meta.Keys()
+	p := &policyParser{file: file, root: root}
 	policy := p.policy()
 	if p.err != nil {
 		return nil, p.err
@@ -40,25 +33,24 @@ func ParsePolicy(file string, text []byte) (*Policy, error) {
 	return policy, nil
 }
 
-// policyParser turns decoded TOML into a policy. Its methods go on after a mistake,
-// and the first one is kept.
+// policyParser turns TOML into a policy. Its methods go on after a mistake, and the
+// first one is kept.
 type policyParser struct {
-	file, text string
-	root       map[string]any
-	keys       []toml.Key // in the file's order
-	err        *PolicyError
+	file string
+	root *tomltree.Node
+	err  *PolicyError
 }
 
 func (p *policyParser) policy() *Policy {
 	// The version comes first: with another one, nothing else means what it does here.
-	if version, ok := p.root["version"]; !ok {
+	if version := p.root.Get("version"); version == nil {
 		p.fail(nil, "", "the policy has no version", `add "version = 1" as the first line`)
-	} else if version != int64(1) {
+	} else if version.Value != int64(1) {
 		p.fail([]string{"version"}, "", "the policy's version is not 1", `write "version = 1", or use an envcrypt that knows this version`)
 	}
-	p.unknownKeys()
+	p.unknownKeys(p.root, nil)
 	policy := &Policy{Version: 1, Variable: defaultVariable}
-	if _, ok := p.root["variable"]; ok {
+	if p.root.Get("variable") != nil {
 		policy.Variable = p.string("variable")
 		if !validVariable(policy.Variable) {
 			p.fail([]string{"variable"}, "", "variable is not the name of a process variable",
@@ -68,7 +60,7 @@ func (p *policyParser) policy() *Policy {
 	policy.Directory.Members = p.members()
 	policy.Directory.Groups = p.groups(policy.Directory.Members)
 	policy.Environments = p.environments(&policy.Directory)
-	if _, ok := p.root["default"]; ok {
+	if p.root.Get("default") != nil {
 		policy.Default = p.string("default")
 		if names := policy.names(); !slices.Contains(names, policy.Default) {
 			p.fail([]string{"default"}, "", fmt.Sprintf("default names %s, which is no environment", quote(policy.Default)),
@@ -78,39 +70,43 @@ func (p *policyParser) policy() *Policy {
 	return policy
 }
 
-func (p *policyParser) unknownKeys() {
-	for _, key := range p.keys {
+// unknownKeys goes no deeper than there are known keys.
+func (p *policyParser) unknownKeys(table *tomltree.Node, at []string) {
+	for _, name := range table.Names {
+		at := append(at, name)
 		var known []string
 		switch {
-		case len(key) == 1:
+		case len(at) == 1:
 			known = []string{"version", "default", "variable", "members", "groups", "environments"}
-		case key[0] == "members" && len(key) == 3:
+		case at[0] == "members" && len(at) == 3:
 			known = []string{"keys"}
-		case key[0] == "environments" && len(key) == 3:
+		case at[0] == "environments" && len(at) == 3:
 			known = []string{"readers", "protected", "allow"}
-		case len(key) == 2 && slices.Contains([]string{"members", "groups", "environments"}, key[0]):
-			continue // a name, checked with what it names
+		case len(at) == 2 && slices.Contains([]string{"members", "groups", "environments"}, at[0]):
+			known = []string{name} // checked with what it names
 		}
-		if name := key[len(key)-1]; !slices.Contains(known, name) {
-			fix := "remove it"
-			if known != nil {
-				fix = "remove it, or use one of " + list(known)
-			}
-			p.fail(key, "", "unknown key "+quote(name), fix)
+		if slices.Contains(known, name) {
+			p.unknownKeys(table.Get(name), at)
+			continue
 		}
+		fix := "remove it"
+		if known != nil {
+			fix = "remove it, or use one of " + list(known)
+		}
+		p.fail(at, "", "unknown key "+quote(name), fix)
 	}
 }
 
 func (p *policyParser) members() map[string][]recipients.Key {
 	members := make(map[string][]recipients.Key)
 	owners := make(map[recipients.Key]string)
-	for _, name := range p.names("members") {
+	for _, name := range p.table("members").Names {
 		at := []string{"members", name, "keys"}
 		if !validMemberName(name) {
 			p.fail(at[:2], "", "a member's name is not valid", memberRule)
 		}
 		members[name] = nil
-		for _, text := range p.strings(p.table("members", name)["keys"], at) {
+		for _, text := range p.strings(p.table(at[:2]...).Get("keys"), at) {
 			key, err := recipients.ParseKey(text)
 			var private *recipients.PrivateKeyError
 			if errors.As(err, &private) {
@@ -134,7 +130,7 @@ func (p *policyParser) members() map[string][]recipients.Key {
 
 func (p *policyParser) groups(members map[string][]recipients.Key) map[string][]string {
 	groups := make(map[string][]string)
-	names := p.names("groups")
+	names := p.table("groups").Names
 	for _, name := range names {
 		at := []string{"groups", name}
 		if !validMemberName(name) {
@@ -143,7 +139,7 @@ func (p *policyParser) groups(members map[string][]recipients.Key) map[string][]
 		if _, ok := members[name]; ok {
 			p.fail(at, "", quote(name)+" is both a member and a group", "rename one of them")
 		}
-		groups[name] = p.strings(p.table("groups")[name], at)
+		groups[name] = p.strings(p.table("groups").Get(name), at)
 		for i, member := range groups[name] {
 			if _, ok := members[member]; ok {
 				if slices.Contains(groups[name][:i], member) {
@@ -163,7 +159,7 @@ func (p *policyParser) groups(members map[string][]recipients.Key) map[string][]
 
 func (p *policyParser) environments(directory *recipients.Directory) []Environment {
 	var environments []Environment
-	for _, name := range p.names("environments") {
+	for _, name := range p.table("environments").Names {
 		at := []string{"environments", name}
 		if !ValidEnvironmentName(name) {
 			p.fail(at, "", "an environment's name is not valid",
@@ -172,11 +168,12 @@ func (p *policyParser) environments(directory *recipients.Directory) []Environme
 		table := p.table(at...)
 		env := Environment{
 			Name:    name,
-			Readers: p.strings(table["readers"], append(at, "readers")),
-			Allow:   p.strings(table["allow"], append(at, "allow")),
+			Readers: p.strings(table.Get("readers"), append(at, "readers")),
+			Allow:   p.strings(table.Get("allow"), append(at, "allow")),
 		}
-		if protected, ok := table["protected"]; ok {
-			if env.Protected, ok = protected.(bool); !ok {
+		if protected := table.Get("protected"); protected != nil {
+			var ok bool
+			if env.Protected, ok = protected.Value.(bool); !ok {
 				p.fail(append(at, "protected"), "", "protected is neither true nor false", "write true or false, without quotes")
 			}
 		}
@@ -232,37 +229,26 @@ func (p *policyParser) unknownName(name string, members map[string][]recipients.
 	return fix
 }
 
-// names returns the keys of a table of the document, in the file's order.
-func (p *policyParser) names(table string) []string {
-	seen := make(map[string]bool, len(p.table(table)))
-	var names []string
-	for _, key := range p.keys {
-		if len(key) > 1 && key[0] == table && !seen[key[1]] {
-			seen[key[1]] = true
-			names = append(names, key[1])
-		}
-	}
-	return names
-}
-
-// table returns the table at a path, nil if there is none.
-func (p *policyParser) table(at ...string) map[string]any {
+// table returns the table at a path, an empty one if there is none.
+func (p *policyParser) table(at ...string) *tomltree.Node {
 	table := p.root
 	for i := range at {
-		value, ok := table[at[i]]
-		if !ok {
-			return nil
+		if table = table.Get(at[i]); table == nil {
+			break
 		}
-		if table, ok = value.(map[string]any); !ok {
+		if !table.IsTable() {
 			p.fail(at[:i+1], "", quote(at[i])+" is not a table", "write it as a table: [members.NAME], [groups] or [environments.NAME]")
-			return nil
+			break
 		}
+	}
+	if !table.IsTable() {
+		return new(tomltree.Node)
 	}
 	return table
 }
 
 func (p *policyParser) string(key string) string {
-	s, ok := p.root[key].(string)
+	s, ok := p.root.Get(key).Value.(string)
 	if !ok {
 		p.fail([]string{key}, "", key+" is not a string", `put its value in quotes`)
 	}
@@ -270,44 +256,56 @@ func (p *policyParser) string(key string) string {
 }
 
 // strings returns the list of strings that was found at a path, nil if there was none.
-func (p *policyParser) strings(value any, at []string) []string {
-	if value == nil {
+func (p *policyParser) strings(node *tomltree.Node, at []string) []string {
+	if node == nil {
 		return nil
 	}
-	items, ok := value.([]any)
-	result := make([]string, len(items))
-	for i := range items {
-		if result[i], ok = items[i].(string); !ok {
-			break
-		}
-	}
+	result, ok := node.Strings()
 	if !ok {
 		p.fail(at, "", quote(at[len(at)-1])+" is not a list of strings", `write it as ["one", "two"]`)
-		return nil
 	}
 	return result
 }
 
-// fail keeps the first mistake. It lies at the value, if that is not "", under the key
+// fail keeps the first mistake. It lies at the value, if that is not "", in the list
 // at a path.
 func (p *policyParser) fail(at []string, value, problem, fix string) {
 	if p.err == nil {
-		p.err = &PolicyError{File: p.file, Line: locate(p.text, at, value), Problem: problem, Fix: fix}
+		p.err = &PolicyError{File: p.file, Line: locate(p.root, at, value), Problem: problem, Fix: fix}
 	}
 }
 
-// syntaxError leaves toml's message out: it quotes the text, which may be a key.
-func (p *policyParser) syntaxError(err error) *PolicyError {
+// locate returns the line of a string in the list at a path: of its last occurrence
+// there, or else that of the list's key, or else that of the nearest table around it.
+func locate(node *tomltree.Node, at []string, value string) int {
+	for _, name := range at {
+		next := node.Get(name)
+		if next == nil {
+			return node.Line
+		}
+		node = next
+	}
+	line := node.Line
+	items, _ := node.Value.([]*tomltree.Node)
+	for _, item := range items {
+		if item.Value == value {
+			line = item.Line
+		}
+	}
+	return line
+}
+
+func syntaxError(file string, err error) *PolicyError {
 	e := &PolicyError{
-		File:    p.file,
+		File:    file,
 		Line:    1,
 		Problem: "this is not TOML",
 		Fix:     `each line is [table] or key = value, text stands in "quotes", lists in [brackets]`,
 	}
-	var syntax toml.ParseError
+	var syntax *tomltree.SyntaxError
 	if errors.As(err, &syntax) {
-		e.Line = max(1, min(syntax.Position.Line, 1+strings.Count(p.text, "\n")))
-		if strings.Contains(syntax.Message, "already been defined") || strings.Contains(syntax.Message, "already created") {
+		e.Line = syntax.Line
+		if syntax.Twice {
 			e.Problem, e.Fix = "a key or table is defined twice", "keep one of the two"
 		}
 	}
