@@ -201,7 +201,7 @@ func (r *reader) entry(l leaf, encrypted, strict bool) (item, []byte, error) {
 		}
 		return it, plain, checkValue(l.line, it.key, l.text)
 	case l.plain != nil || !isEncrypted(l.text):
-		return it, nil, damaged(l.line, it.key, "is not encrypted")
+		return it, nil, &DamagedError{Line: l.line, Key: it.key, Problem: "is not encrypted", Cause: CausePlain}
 	}
 	plain, typ, err := r.values.open(l.text, macPath(l.path))
 	if err != nil {

@@ -42,7 +42,7 @@ func scanDotenv(data []byte) (leaves []leaf, fields []field, err error) {
 			leaves = append(leaves, leaf{kind: kindBlank, line: line})
 			continue
 		case isConflictMarker(text):
-			return nil, nil, damaged(line, "", "git conflict marker: resolve the merge first")
+			return nil, nil, &DamagedError{Line: line, Problem: "git conflict marker: resolve the merge first", Cause: CauseConflict}
 		case strings.IndexByte(text, 0) >= 0:
 			return nil, nil, damaged(line, "", "NUL byte")
 		case strings.HasSuffix(text, "\r"):

@@ -12,7 +12,18 @@ type DamagedError struct {
 	Line    int    // in the file, from 1; 0 where no single line is to blame
 	Key     string // the entry's name or path, "" where none is concerned
 	Problem string
+	Cause   Cause
 }
+
+// Cause is what may have happened to a damaged file, for whoever says what to do.
+type Cause int
+
+const (
+	CauseUnknown      Cause = iota
+	CauseConflict           // git's conflict markers are in it
+	CauseNotEncrypted       // it holds no SOPS metadata: a plain file, or one that was cut off
+	CausePlain              // an entry was written into it by hand
+)
 
 func (e *DamagedError) Error() string {
 	var b strings.Builder

@@ -51,7 +51,7 @@ type field struct {
 // ignored.
 func parseMetadata(fields []field) (metadata, error) {
 	if len(fields) == 0 {
-		return metadata{}, damaged(0, "", "no SOPS metadata: the file is not encrypted, or was cut off")
+		return metadata{}, &DamagedError{Problem: "no SOPS metadata: the file is not encrypted, or was cut off", Cause: CauseNotEncrypted}
 	}
 	var m metadata
 	for _, f := range fields {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"envcrypt/internal/audit"
 	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
 	"envcrypt/internal/scratch"
@@ -30,6 +31,12 @@ type app struct {
 
 	allowDumps func() // undoes what keeps this process's memory out of core dumps
 
+	log      *audit.Log  // the machine's, once something is to be logged
+	ops      []*audit.Op // operations that have begun and not ended
+	action   string      // the command, as the log calls it
+	command0 string      // what exec runs
+	reason   string
+
 	keys   *keyring        // of the vault or file that was opened last
 	policy *project.Policy // of the project, once it is read
 }
@@ -44,7 +51,12 @@ func run(s system) int {
 	if command == nil {
 		return a.report("", newCLI(a, a.commands()).Run(args))
 	}
-	return a.report(command.Name, newCLI(a, []*cli.Command{command}).Run(args))
+	a.action = command.Name
+	err := newCLI(a, []*cli.Command{command}).Run(args)
+	if unlogged := a.endAll(err); err == nil {
+		err = unlogged
+	}
+	return a.report(command.Name, err)
 }
 
 func newCLI(a *app, commands []*cli.Command) *cli.App {
@@ -86,6 +98,7 @@ func commandTable() []commandEntry {
 		{[]string{"rekey", "updatekeys"}, (*app).rekeyCommand},
 		{[]string{"seal"}, (*app).sealCommand},
 		{[]string{"history"}, (*app).historyCommand},
+		{[]string{"audit"}, (*app).auditCommand},
 		{[]string{"doctor"}, (*app).doctorCommand},
 		{[]string{"version"}, (*app).versionCommand},
 		{[]string{"completion"}, (*app).completionCommand},
@@ -147,7 +160,19 @@ func (a *app) commonFlags() []cli.Flag {
 }
 
 func (a *app) environmentFlag() cli.Flag {
-	return &cli.StringFlag{Name: "env", Aliases: []string{"e"}, Usage: "work on environment `ENV`", Destination: &a.environment}
+	return &cli.StringFlag{
+		Name: "env", Aliases: []string{"e"}, Usage: "work on environment `ENV`", Destination: &a.environment,
+		Action: func(_ *cli.Context, name string) error {
+			if name == "" { // a script's variable that was not set must not mean the default
+				return usagef("-e needs an environment's name")
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) reasonFlag() cli.Flag {
+	return &cli.StringFlag{Name: "reason", Usage: "`TEXT` for the machine's audit log", Destination: &a.reason}
 }
 
 func (a *app) yesFlag() cli.Flag {
@@ -190,6 +215,8 @@ func arguments(c *cli.Context, least, most int) ([]string, error) {
 		return nil, usagef("%s needs %s", c.Command.Name, c.Command.ArgsUsage)
 	case most >= 0 && len(args) > most:
 		return nil, usagef("%s takes %s and no more", c.Command.Name, orNothing(c.Command.ArgsUsage))
+	case most == 1 && len(args) == 1 && args[0] == "":
+		return nil, usagef("%s: the argument is empty", c.Command.Name)
 	}
 	return args, nil
 }

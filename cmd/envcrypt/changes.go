@@ -7,14 +7,18 @@ import (
 	"envcrypt/internal/vault"
 )
 
-// showChanges names what a write does. It shows no value.
-func (a *app) showChanges(d vault.Changes) {
+// showChanges names what a write does, or would do. It shows no value.
+func (a *app) showChanges(d vault.Changes, would bool) {
 	for _, l := range []struct {
 		verb string
 		keys []string
-	}{{"adds", d.Added}, {"changes", d.Changed}, {"removes", d.Removed}} {
+	}{{"add", d.Added}, {"change", d.Changed}, {"remove", d.Removed}} {
 		if len(l.keys) > 0 {
-			a.notef("%s %s", l.verb, strings.Join(l.keys, ", "))
+			verb := l.verb + "s"
+			if would {
+				verb = "would " + l.verb
+			}
+			a.notef("%s %s", verb, strings.Join(l.keys, ", "))
 		}
 	}
 }

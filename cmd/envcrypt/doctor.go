@@ -77,6 +77,7 @@ func (a *app) doctor() error {
 		for _, env := range v.Project.Policy.Environments {
 			d.environmentFile(v, env)
 		}
+		d.strayFiles(v)
 	}
 	d.editorAndTemp()
 	return d.print()
@@ -122,20 +123,27 @@ func (d *diagnosis) identities(v *vault.Vault) {
 		case p.found == "needs a passphrase":
 			d.note("identity", "%s: needs a passphrase", p.label())
 		default:
-			d.ok("identity", "%s: %s, opens %s", p.label(), orNothing2(p.found), d.opens(v, k.ready[before:]))
+			d.ok("identity", "%s: %s, opens %s", p.label(), publicKeys(k.ready[before:]), d.opens(v, k.ready[before:]))
 		}
 	}
+	none := len(k.ready)+len(k.locked) == 0
 	k.failed, k.locked = nil, nil // from here on nothing is asked for
-	if len(k.ready) == 0 {
+	if none {
 		d.problem("identity", `none was found: "envcrypt keygen" makes one`)
 	}
 }
 
-func orNothing2(s string) string {
-	if s == "" {
-		return "a plugin's key"
+// publicKeys lists public keys whole, for their owner to pass on.
+func publicKeys(ids []crypt.Identity) string {
+	var texts []string
+	for _, id := range ids {
+		if id.Recipient == "" {
+			texts = append(texts, "a plugin's key")
+		} else {
+			texts = append(texts, id.Recipient)
+		}
 	}
-	return s
+	return strings.Join(texts, " ")
 }
 
 // opens names the environments that some identities are recipients of.
@@ -196,11 +204,28 @@ func (d *diagnosis) environmentFile(v *vault.Vault, env project.Environment) {
 		return
 	case opened.Readers.Differ():
 		d.problem(env.Name, `its recipients differ from the policy's readers: run "envcrypt rekey %s"`, env.Name)
+		return
 	}
 	if err := v.Project.Writable(env.Name); err != nil {
 		d.note(env.Name, "cannot be written: %s", plainError(err))
 	}
 	d.ok(env.Name, "opens, sealed, %s", count(len(opened.Doc.Keys()), "key"))
+}
+
+// strayFiles reports files of environments that the policy does not have: nobody
+// rekeys them, so whoever was a reader remains one.
+func (d *diagnosis) strayFiles(v *vault.Vault) {
+	first := v.Project.Policy.Environments[0]
+	entries, err := os.ReadDir(filepath.Dir(v.Project.Path(first.Name)))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".env")
+		if _, err := v.Project.Policy.Environment(name); ok && err != nil {
+			d.problem(showName(e.Name()), "no environment of %s: its readers stay what they were; remove it", project.PolicyName)
+		}
+	}
 }
 
 func (d *diagnosis) editorAndTemp() {

@@ -37,7 +37,7 @@ EXAMPLES:
    EDITOR="code --wait" envcrypt edit
    generate-config | envcrypt edit staging --from -`,
 		Flags: []cli.Flag{
-			a.environmentFlag(),
+			a.environmentFlag(), a.reasonFlag(),
 			&cli.StringFlag{Name: "from", Usage: "take the text from `FILE`, - for standard input", Destination: &from},
 			a.yesFlag(), a.dryRunFlag(),
 		},
@@ -59,10 +59,15 @@ func (a *app) edit(argument, from string) error {
 	if err != nil {
 		return err
 	}
+	op, err := a.begin(v.Project.Root, chosen.Name)
+	if err != nil {
+		return err
+	}
 	env, err := v.Open(chosen.Name)
 	if err != nil {
 		return a.identityFailure(err)
 	}
+	a.openedBy(op, env.Doc)
 	if err := a.beforeEdit(v, env); err != nil {
 		return err
 	}
@@ -256,7 +261,8 @@ func (s *editing) save() error {
 		s.notef("nothing changed")
 		return nil
 	}
-	s.showChanges(d)
+	s.showChanges(d, s.dryRun)
+	s.warnDangerous(s.env.Environment, append(d.Added, d.Changed...))
 	if s.dryRun {
 		return nil
 	}
@@ -298,7 +304,7 @@ func (s *editing) keep() {
 		return
 	}
 	s.notef("your text is kept, encrypted to your own key, in %s", path)
-	s.hintf(`look at what changed with "envcrypt edit %s"; "envcrypt edit %s --from %s" puts your text in its place`, s.env.Name, s.env.Name, shellQuote(path))
+	s.hintf("this shows what your text would change, and without -n changes it: envcrypt edit %s --from %s -n", s.env.Name, shellQuote(path))
 }
 
 func (s *editing) writeKept() (string, error) {
@@ -315,7 +321,7 @@ func (s *editing) writeKept() (string, error) {
 	if len(to) == 0 {
 		return "", errors.New("none of your keys can be encrypted to")
 	}
-	dir := s.xdg("XDG_STATE_HOME", filepath.Join(".local", "state"))
+	dir := s.stateHome()
 	if dir == "" {
 		dir = os.TempDir()
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"envcrypt/crypt"
@@ -31,7 +32,7 @@ EXAMPLES:
    envcrypt exec -e production --only DATABASE_URL -- psql
    envcrypt exec -f /etc/app/production.env -e production -- ./server`,
 		Flags: []cli.Flag{
-			a.environmentFlag(),
+			a.environmentFlag(), a.reasonFlag(),
 			&cli.StringSliceFlag{Name: "only", Usage: "pass these `KEYS` alone"},
 			&cli.StringSliceFlag{Name: "keep", Usage: "`KEYS` for which the caller's variable wins"},
 			&cli.BoolFlag{Name: "pristine", Usage: "pass nothing else that the caller has", Destination: &pristine},
@@ -43,6 +44,7 @@ EXAMPLES:
 			return err
 		}
 		o := launch.Options{Only: list(c, "only"), Keep: list(c, "keep"), Pristine: pristine}
+		a.command0 = argv[0]
 		return a.exec(file, argv, o)
 	})
 }
@@ -92,22 +94,30 @@ func (a *app) exec(file string, argv []string, o launch.Options) error {
 	if err != nil {
 		return err
 	}
+	ops := slices.Clone(a.ops)
+	if err := a.endAll(nil); err != nil {
+		return err
+	}
 	a.allowDumps()
-	return launch.Exec(path, argv, env, [3]*os.File{a.stdin, a.stdout, a.stderr})
+	err = launch.Exec(path, argv, env, [3]*os.File{a.stdin, a.stdout, a.stderr})
+	if err != nil {
+		a.ops = ops // which did not come about after all
+	}
+	return err
 }
 
 // execDocument opens what exec takes values from, and notes in o what the policy
 // says about the command's variables.
 func (a *app) execDocument(file string, o *launch.Options) (*crypt.Document, error) {
 	if file == "" {
-		env, err := a.open("")
+		env, err := a.open("", o.Only...)
 		if err != nil {
 			return nil, err
 		}
 		o.Variable, o.Name, o.Allow = a.policy.Variable, env.Name, env.Allow
 		return env.Doc, nil
 	}
-	doc, name, err := a.openFile(file)
+	doc, name, err := a.openFile(file, o.Only...)
 	if err == nil && name != "" {
 		o.Variable, o.Name = defaultVariable, name
 	}

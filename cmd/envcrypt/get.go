@@ -24,7 +24,7 @@ EXAMPLES:
    envcrypt get DATABASE_URL
    envcrypt get TLS_KEY -e staging > key.pem
    envcrypt get API_KEY -f backup/production.env`,
-		Flags: []cli.Flag{a.environmentFlag(), fileFlag(&file), a.jsonFlag()},
+		Flags: []cli.Flag{a.environmentFlag(), a.reasonFlag(), fileFlag(&file), a.jsonFlag()},
 	}, func(c *cli.Context) error {
 		args, err := arguments(c, 1, 1)
 		if err != nil {
@@ -35,7 +35,7 @@ EXAMPLES:
 }
 
 func (a *app) get(file, key string) error {
-	doc, err := a.document(file, "")
+	doc, err := a.document(file, "", key)
 	if err != nil {
 		return err
 	}
@@ -43,9 +43,12 @@ func (a *app) get(file, key string) error {
 	if !ok {
 		where := file
 		if where == "" {
-			where = "the environment"
+			where = a.ops[len(a.ops)-1].Entry.Environment
 		}
 		return &noKeyError{key: key, environment: where}
+	}
+	if err := a.endAll(nil); err != nil {
+		return err
 	}
 	switch {
 	case a.json:
@@ -146,7 +149,7 @@ EXAMPLES:
    envcrypt export -e development -o .env
    eval "$(envcrypt export --format shell)"`,
 		Flags: []cli.Flag{
-			a.environmentFlag(),
+			a.environmentFlag(), a.reasonFlag(),
 			&cli.StringFlag{Name: "format", Usage: "dotenv, json, yaml, shell or keys `FORMAT`", Value: "dotenv", Destination: &format},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write `FILE`, mode 0600, instead of standard output", Destination: &output},
 			fileFlag(&file), jsonFormatFlag(&format),
@@ -190,6 +193,9 @@ func (a *app) export(file, argument, format, output string) error {
 	}
 	text, err := write(vars)
 	if err != nil {
+		return err
+	}
+	if err := a.endAll(nil); err != nil {
 		return err
 	}
 	if output == "" || output == "-" {

@@ -44,7 +44,7 @@ func (a *app) committedSums(path string) func(sum string) bool {
 func (a *app) readCommittedSums(path string) map[string]bool {
 	sums := make(map[string]bool)
 	dir, name := filepath.Dir(path), "./"+filepath.Base(path)
-	out, err := a.git(dir, "log", "--all", "--full-history", "--format=%H", "--", name).Output()
+	out, err := a.git(dir, "rev-list", "--all", "--reflog", "--full-history", "--", name).Output()
 	if err != nil {
 		return sums
 	}

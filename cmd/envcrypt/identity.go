@@ -52,6 +52,9 @@ type keyring struct {
 	warn   func(format string, args ...any)
 }
 
+// foundRefused is what came of a place whose identity cannot be used.
+const foundRefused = "refused"
+
 // lockedIdentity is one that a passphrase opens.
 type lockedIdentity func() ([]crypt.Identity, error)
 
@@ -194,7 +197,7 @@ func (k *keyring) load(p *place) {
 		ids, locked, err = parseIdentities(p, text, k.allow)
 	}
 	if err != nil {
-		p.found = "refused"
+		p.found = foundRefused
 		var refused *identityError
 		if !errors.As(err, &refused) {
 			refused = &identityError{place: p.label(), problem: plainError(err)}
@@ -219,6 +222,30 @@ func (k *keyring) load(p *place) {
 	}
 	p.found = strings.Join(publics, " ")
 	k.ready = append(k.ready, ids...)
+}
+
+// publics are the public keys of the identities that were loaded.
+func (k *keyring) publics() (texts []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, id := range k.ready {
+		if id.Recipient != "" {
+			texts = append(texts, id.Recipient)
+		}
+	}
+	return texts
+}
+
+// refused tells whether a place held something that could not be used.
+func (k *keyring) refused() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i := range k.places {
+		if k.places[i].found == foundRefused {
+			return true
+		}
+	}
+	return false
 }
 
 // label is how messages call the place.

@@ -8,14 +8,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"envcrypt/crypt"
 	"envcrypt/internal/launch"
+	"envcrypt/internal/tomltree"
+	"envcrypt/internal/x25519"
 
 	"filippo.io/age"
 	"filippo.io/age/agessh"
 	"filippo.io/age/plugin"
-	"github.com/BurntSushi/toml"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -66,11 +68,11 @@ func parseAgeIdentity(s string, allow func(string) bool) (crypt.Identity, error)
 		}
 		return crypt.Identity{Identity: id, Recipient: id.Recipient().String()}, nil
 	case strings.HasPrefix(s, "AGE-SECRET-KEY-1"):
-		id, err := age.ParseX25519Identity(s)
+		id, err := x25519.ParseIdentity(s)
 		if err != nil {
 			return crypt.Identity{}, errMalformed
 		}
-		return crypt.Identity{Identity: id, Recipient: id.Recipient().String()}, nil
+		return crypt.Identity{Identity: id, Recipient: id.Recipient()}, nil
 	case strings.HasPrefix(s, "AGE-PLUGIN-"):
 		return parsePluginIdentity(s, allow)
 	case strings.HasPrefix(s, "age1"), strings.HasPrefix(s, "ssh-"):
@@ -94,7 +96,7 @@ func parsePluginIdentity(s string, allow func(string) bool) (crypt.Identity, err
 		return crypt.Identity{}, errMalformed
 	}
 	return crypt.Identity{
-		Identity: failing{id},
+		Identity: &failing{Identity: id},
 		Matches:  func(r string) bool { return strings.HasPrefix(r, "age1"+name+"1") },
 	}, nil
 }
@@ -104,17 +106,27 @@ func pluginUI() *plugin.ClientUI {
 	return plugin.NewTerminalUI(say, say)
 }
 
-// failing marks the errors of an identity that runs something: they are the
-// identity's own and say nothing about the file.
-type failing struct{ age.Identity }
+// failing marks the errors of an identity that runs or asks something: they are
+// the identity's own and say nothing about the file. Files that are opened at
+// the same time wait for each other's answer.
+type failing struct {
+	age.Identity
+	mu    sync.Mutex
+	cause error // what agessh makes a mere text of
+}
 
-func (f failing) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
+func (f *failing) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	hideIdentities()
 	key, err := f.Identity.Unwrap(stanzas)
-	if err != nil && !errors.Is(err, age.ErrIncorrectIdentity) {
-		err = &crypt.IdentityError{Err: err}
+	switch {
+	case err == nil || errors.Is(err, age.ErrIncorrectIdentity):
+		return key, err
+	case f.cause != nil:
+		err = f.cause
 	}
-	return key, err
+	return nil, &crypt.IdentityError{Err: err}
 }
 
 // hideIdentities keeps private keys out of the environment of age's plugins,
@@ -133,9 +145,16 @@ func (a *app) pluginAllowed(name string) bool {
 	if a.configHome() == "" {
 		return false
 	}
-	var config struct{ Plugins []string }
-	_, err := toml.DecodeFile(filepath.Join(a.configHome(), programName, "config.toml"), &config)
-	return err == nil && slices.Contains(config.Plugins, name)
+	text, err := os.ReadFile(filepath.Join(a.configHome(), programName, "config.toml"))
+	if err != nil {
+		return false
+	}
+	config, err := tomltree.Parse(text)
+	if err != nil {
+		return false
+	}
+	plugins, _ := config.Get("plugins").Strings()
+	return slices.Contains(plugins, name)
 }
 
 func parseSSH(p *place, text []byte) ([]crypt.Identity, lockedIdentity, error) {
@@ -178,26 +197,35 @@ func lockedSSH(p *place, text []byte, public ssh.PublicKey) (crypt.Identity, err
 			return crypt.Identity{}, &identityError{place: p.label(), problem: "needs its public key beside it, in " + p.file + ".pub"}
 		}
 	}
+	asking := new(failing)
 	id, err := agessh.NewEncryptedSSHIdentity(public, text, func() ([]byte, error) {
-		pass, err := askHidden("passphrase of " + p.label())
+		pass, err := askPassphrase(p)
+		asking.cause = err
 		return []byte(pass), err
 	})
 	if err != nil {
 		return crypt.Identity{}, &identityError{place: p.label(), problem: "an SSH key of a kind that age cannot use"}
 	}
-	return crypt.Identity{Identity: failing{id}, Recipient: sshText(public)}, nil
+	asking.Identity = id
+	return crypt.Identity{Identity: asking, Recipient: sshText(public)}, nil
+}
+
+// askPassphrase asks for the passphrase of what a place holds.
+func askPassphrase(p *place) (string, error) {
+	pass, err := askHidden("passphrase of " + p.label())
+	var ask *noTerminalError
+	if errors.As(err, &ask) {
+		return "", &identityError{place: p.label(), problem: "needs a passphrase, and there is no terminal to ask for it",
+			fix: "use an identity without a passphrase here, such as one in ENVCRYPT_IDENTITY_FILE"}
+	}
+	return pass, err
 }
 
 // unlockFile asks for the passphrase of an identity file and returns what is in
 // it.
 func unlockFile(p *place, text []byte, allow func(string) bool) ([]crypt.Identity, error) {
-	pass, err := askHidden("passphrase of " + p.label())
+	pass, err := askPassphrase(p)
 	if err != nil {
-		var ask *noTerminalError
-		if errors.As(err, &ask) {
-			return nil, &identityError{place: p.label(), problem: "needs a passphrase, and there is no terminal to ask for it",
-				fix: "use an identity without a passphrase here, such as one in ENVCRYPT_IDENTITY_FILE"}
-		}
 		return nil, err
 	}
 	id, err := age.NewScryptIdentity(pass)

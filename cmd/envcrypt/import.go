@@ -19,7 +19,7 @@ func (a *app) importCommand() *cli.Command {
 		ArgsUsage: "FILE|-",
 		Description: `Adds the values of a dotenv, JSON, YAML or SOPS file to an environment, and
 changes those of the same name. Nothing is removed. Nested values become
-OUTER_INNER. What other programs would read differently in a dotenv file is
+outer_inner, in their own case. What other programs would read differently in a dotenv file is
 pointed out. A SOPS file is decrypted with your identities.
 
 EXAMPLES:
@@ -27,7 +27,7 @@ EXAMPLES:
    envcrypt import -e staging -n settings.yaml
    fetch-config | envcrypt import - --format json`,
 		Flags: []cli.Flag{
-			a.environmentFlag(),
+			a.environmentFlag(), a.reasonFlag(),
 			&cli.StringFlag{Name: "format", Usage: "dotenv, json or yaml `FORMAT`; by default from the file's name", Destination: &format},
 			a.yesFlag(), a.dryRunFlag(),
 		},
@@ -53,15 +53,20 @@ func (a *app) importFile(name, format string) error {
 	if err != nil {
 		return err
 	}
+	op, err := a.begin(v.Project.Root, chosen.Name)
+	if err != nil {
+		return err
+	}
 	env, err := v.Open(chosen.Name)
 	if err != nil {
 		return a.identityFailure(err)
 	}
+	a.openedBy(op, env.Doc)
 	data, err := a.readInput(name)
 	if err != nil {
 		return err
 	}
-	items, err := a.parseImport(data, f)
+	items, err := a.parseImport(inputName(name), data, f)
 	if err != nil {
 		return a.identityFailure(fmt.Errorf("%s: %w", inputName(name), err))
 	}
@@ -69,13 +74,18 @@ func (a *app) importFile(name, format string) error {
 		return err
 	}
 	before := env.Doc.Items()
-	after := mergeItems(before, items)
+	after, dropped := mergeItems(before, items)
 	d := vault.Diff(before, after)
 	if d.None() {
 		a.notef("nothing changed: %s has all of it already", env.Name)
 		return nil
 	}
-	a.showChanges(d)
+	op.Entry.Keys, op.Entry.All = append(d.Added, d.Changed...), false
+	a.showChanges(d, a.dryRun)
+	if dropped > 0 {
+		a.notef("left out %s above keys that are there already", count(dropped, "comment line"))
+	}
+	a.warnDangerous(env.Environment, append(d.Added, d.Changed...))
 	if a.dryRun {
 		return nil
 	}
@@ -103,13 +113,13 @@ func importFormat(name, format string) (crypt.Format, error) {
 }
 
 // parseImport reads a file in the given format, encrypted by SOPS or plain.
-func (a *app) parseImport(data []byte, f crypt.Format) ([]crypt.Item, error) {
+func (a *app) parseImport(name string, data []byte, f crypt.Format) ([]crypt.Item, error) {
 	_, err := crypt.Inspect(data, f)
 	var unsupported *crypt.UnsupportedError
 	if err == nil || errors.As(err, &unsupported) {
-		return a.parseEncrypted(data, f)
+		return a.parseEncrypted(name, data, f)
 	}
-	items, err := a.parsePlain(data, f)
+	items, err := a.parsePlain(name, data, f)
 	if err != nil {
 		return nil, err
 	}
@@ -121,29 +131,39 @@ func (a *app) parseImport(data []byte, f crypt.Format) ([]crypt.Item, error) {
 	return items, nil
 }
 
-func (a *app) parsePlain(data []byte, f crypt.Format) ([]crypt.Item, error) {
+func (a *app) parsePlain(name string, data []byte, f crypt.Format) ([]crypt.Item, error) {
 	if f != crypt.Dotenv {
-		return crypt.ReadPlain(data, f)
+		items, err := crypt.ReadPlain(data, f)
+		if err != nil {
+			return nil, &inputError{err}
+		}
+		return items, nil
 	}
 	text, err := envfile.Parse(data)
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range text.Warnings() {
-		a.warningf("%v", w)
+		a.warningf("%s: %v", name, w)
 	}
 	items := fromText(text.Items())
 	return items, new(crypt.Document).Replace(items)
 }
 
-func (a *app) parseEncrypted(data []byte, f crypt.Format) ([]crypt.Item, error) {
+// An inputError says that a file to be imported, which is nobody's environment,
+// cannot be read.
+type inputError struct{ err error }
+
+func (e *inputError) Error() string { return e.err.Error() }
+
+func (a *app) parseEncrypted(name string, data []byte, f crypt.Format) ([]crypt.Item, error) {
 	doc, err := crypt.Open(data, crypt.Options{Format: f}, a.keys.identities())
 	if err != nil {
 		return nil, err
 	}
 	for _, u := range doc.Unverified() {
 		if u.Key != "" {
-			a.warningf("line %d: %s is not encrypted, nothing vouches for it: taken over as it is", u.Line, u.Key)
+			a.warningf("%s: line %d: %s is not protected by SOPS: taken over as it is", name, u.Line, u.Key)
 		}
 	}
 	doc.Adopt()
@@ -151,27 +171,38 @@ func (a *app) parseEncrypted(data []byte, f crypt.Format) ([]crypt.Item, error) 
 }
 
 // mergeItems puts the values of items into before: in place where a key is
-// there, else at the end. Comments come along only into what was empty.
-func mergeItems(before, items []crypt.Item) []crypt.Item {
+// there, else at the end, with the comments above it. It counts the comments
+// that are left out.
+func mergeItems(before, items []crypt.Item) (after []crypt.Item, dropped int) {
 	at := make(map[string]int)
 	for i, it := range before {
 		if it.Kind == crypt.Entry {
 			at[it.Key] = i
 		}
 	}
-	if len(before) == 0 {
-		return items
-	}
-	after := append([]crypt.Item(nil), before...)
+	after = append(after, before...)
+	var above []crypt.Item // comments and blank lines since the last entry
 	for _, it := range items {
 		if it.Kind != crypt.Entry {
+			above = append(above, it)
 			continue
 		}
 		if i, ok := at[it.Key]; ok {
 			after[i].Value = it.Value
+			dropped += countComments(above)
 		} else {
-			after = append(after, crypt.Item{Key: it.Key, Value: it.Value, Comment: it.Comment})
+			after = append(append(after, above...), it)
+		}
+		above = nil
+	}
+	return append(after, above...), dropped
+}
+
+func countComments(items []crypt.Item) (n int) {
+	for _, it := range items {
+		if it.Kind == crypt.Comment {
+			n++
 		}
 	}
-	return after
+	return n
 }

@@ -33,7 +33,7 @@ EXAMPLES:
 	})
 }
 
-var gitAttributes = []string{"secrets/*.env text eol=lf", "secrets/*.history text eol=lf merge=union"}
+var gitAttributes = []string{"secrets/*.env text eol=lf", "secrets/*.history -text merge=union"}
 
 var gitIgnore = []string{".env", ".env.*", "!.env.example"}
 
@@ -53,6 +53,10 @@ func (a *app) init() error {
 	v := a.vaultOf(p)
 	v.Author.Member = p.Policy.Directory.Owner(a.ownPublic())
 	for _, env := range p.Policy.Environments {
+		if path := p.Path(env.Name); a.lost(p, env.Name) {
+			a.warningf("%s is missing, and was there: git checkout -- %s", a.relative(path), shellQuote(a.relative(path)))
+			continue
+		}
 		switch err := v.Create(env.Name); {
 		case errors.Is(err, fs.ErrExist):
 			a.notef("kept %s", a.relative(p.Path(env.Name)))
@@ -73,6 +77,13 @@ func (a *app) init() error {
 	}
 	a.hintf(`"envcrypt set KEY" and "envcrypt edit" fill it; commit %s and secrets/`, project.PolicyName)
 	return nil
+}
+
+// lost tells whether an environment's file is missing that was there once: an
+// empty one in its place would hide that.
+func (a *app) lost(p *project.Project, name string) bool {
+	_, err := os.Lstat(p.Path(name))
+	return errors.Is(err, fs.ErrNotExist) && a.wasThere(p.Path(name))
 }
 
 func (a *app) relative(path string) string {
@@ -154,12 +165,16 @@ func tomlKey(name string) string {
 
 // memberName makes a member's name of the user's.
 func (a *app) memberName() string {
-	name := strings.Map(func(r rune) rune {
+	name := a.getenv("USER")
+	if name == "" {
+		name = filepath.Base(a.login()) // without a Windows domain
+	}
+	name = strings.Map(func(r rune) rune {
 		if r < 0x80 && (r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') {
 			return r
 		}
 		return -1
-	}, a.user())
+	}, name)
 	name = strings.TrimLeft(name, "-_.")
 	const longest = 32
 	name = name[:min(len(name), longest)]

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"envcrypt/internal/audit"
 	"envcrypt/internal/vault"
 	"envcrypt/recipients"
 
@@ -25,7 +27,7 @@ EXAMPLES:
    envcrypt rekey --all --dry-run
    envcrypt rekey --all -y`,
 		Flags: []cli.Flag{
-			a.environmentFlag(),
+			a.environmentFlag(), a.reasonFlag(),
 			&cli.BoolFlag{Name: "all", Usage: "all environments of the project", Destination: &all},
 			a.yesFlag(), a.dryRunFlag(),
 		},
@@ -63,17 +65,45 @@ func (a *app) rekey(names []string, all bool) error {
 				return err
 			}
 		}
+		ops, err := a.beginRekey(v, steps)
+		if err != nil {
+			return err
+		}
 		if err := v.Rekey(steps, func(int) {}); err != nil {
 			return err
 		}
+		for i, op := range ops {
+			op.Entry.Actor = a.policy.Directory.Owner(steps[i].By)
+			if err := a.end(op, steps[i].Err); err != nil {
+				return err
+			}
+		}
 	}
 	return a.rekeySummary(steps)
+}
+
+// beginRekey notes each file that is about to be rewritten in the audit log.
+func (a *app) beginRekey(v *vault.Vault, steps []vault.Step) (map[int]*audit.Op, error) {
+	ops := make(map[int]*audit.Op)
+	for i, s := range steps {
+		if s.Err != nil || !s.Readers.Differ() {
+			continue
+		}
+		op, err := a.begin(v.Project.Root, s.Environment)
+		if err != nil {
+			return nil, err
+		}
+		ops[i] = op
+	}
+	return ops, nil
 }
 
 func (a *app) rekeyNames(v *vault.Vault, names []string, all bool) ([]string, error) {
 	switch {
 	case all && len(names) > 0:
 		return nil, usagef("--all goes without ENV")
+	case a.environment != "" && (all || len(names) > 0):
+		return nil, usagef("-e goes without ENV and without --all")
 	case all:
 		for _, env := range v.Project.Policy.Environments {
 			names = append(names, env.Name)
@@ -85,12 +115,16 @@ func (a *app) rekeyNames(v *vault.Vault, names []string, all bool) ([]string, er
 		}
 		return []string{env.Name}, nil
 	}
+	var once []string
 	for _, name := range names {
 		if _, err := v.Project.Policy.Environment(name); err != nil {
 			return nil, err
 		}
+		if !slices.Contains(once, name) {
+			once = append(once, name)
+		}
 	}
-	return names, nil
+	return once, nil
 }
 
 // showReaders says who gains and who loses access to an environment.
@@ -131,7 +165,7 @@ func (a *app) rekeySummary(steps []vault.Step) error {
 		default:
 			done++
 			if len(s.Readers.Lost) > 0 && len(s.Keys) > 0 {
-				a.hintf("%s: who lost access has read these values: change them at their source: %s", s.Environment, strings.Join(s.Keys, ", "))
+				a.hintf("%s: who lost access could read these values: change them at their source: %s", s.Environment, strings.Join(s.Keys, ", "))
 			}
 		}
 	}

@@ -3,13 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
 	"envcrypt/crypt"
 	"envcrypt/envfile"
+	"envcrypt/internal/audit"
 	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
@@ -30,6 +31,9 @@ const (
 // exitExec is exec's code for every failure of its own, which lies outside the
 // codes of ordinary commands.
 const exitExec = 125
+
+// exitNotFound is a shell's code for a command that it does not find.
+const exitNotFound = 127
 
 // report prints what went wrong with a command and returns the exit code.
 func (a *app) report(command string, err error) int {
@@ -98,6 +102,10 @@ func (a *app) explain(err error) explanation {
 		express   *envfile.ExpressError
 		refused   *launch.RefusedError
 		record    *vault.HistoryError
+		config    *audit.ConfigError
+		input     *inputError
+		command   *launch.CommandError
+		unlogged  *audit.RequiredError
 	)
 	environment := ""
 	if errors.As(err, &opening) {
@@ -106,9 +114,16 @@ func (a *app) explain(err error) explanation {
 	switch {
 	case errors.As(err, &usage):
 		r.code = exitUsage
-		hint(`"envcrypt --help" lists the commands, "envcrypt COMMAND --help" their flags`)
+		if a.action != "" {
+			hint(`"envcrypt %s --help" tells more`, a.action)
+		} else {
+			hint(`"envcrypt --help" lists the commands`)
+		}
 	case errors.As(err, &unknown):
 		r.message, r.code = "unknown environment: "+showName(unknown.Name), exitUsage
+		if a.policy != nil && a.environment == "" && a.getenv(a.policy.Variable) == unknown.Name {
+			r.message += " (from the variable " + a.policy.Variable + ")"
+		}
 		hint("%s has %s", project.PolicyName, strings.Join(unknown.Valid, ", "))
 	case errors.As(err, &policy):
 		r.code = exitUsage
@@ -116,6 +131,9 @@ func (a *app) explain(err error) explanation {
 	case errors.As(err, &noProject):
 		r.code = exitUsage
 		hint(`"envcrypt init" makes a project here; -C DIR names another place`)
+		if slices.Contains([]string{execName, "get", "keys", "export"}, a.action) {
+			hint("-f FILE works on one file, without a project")
+		}
 	case errors.As(err, &badID):
 		r.code = exitNoIdentity
 		if badID.fix != "" {
@@ -128,25 +146,37 @@ func (a *app) explain(err error) explanation {
 		r.code = exitNoIdentity
 	case errors.As(err, &readers):
 		a.explainReaders(&r, readers)
+	case errors.As(err, &input):
 	case errors.As(err, &missing):
-		hint(`"envcrypt init" makes the files that are missing`)
+		if a.wasThere(missing.Path) {
+			hint("it was there: git checkout -- %s", shellQuote(a.relative(missing.Path)))
+		} else {
+			hint(`"envcrypt init" makes the files that are missing`)
+		}
 	case errors.As(err, &changed):
 		r.code = exitChanged
-		hint("run the command again; nothing was written")
+		if command := a.action; command != "edit" { // which says how to get the text back
+			hint("run the command again; nothing was written")
+		}
 	case errors.As(err, &seal):
 		r.code = exitDamaged
 		explainSeal(&r, environment, seal)
 	case errors.As(err, &damage):
 		r.code = exitDamaged
-		if environment != "" {
-			hint("bring back the last good version, for example with git")
-		}
+		a.explainDamage(&r, opening, damage)
+	case errors.As(err, &config):
+		r.code = exitUsage
+		hint("this is the machine's configuration: whoever looks after it can mend it")
+	case errors.As(err, &unlogged):
+		hint("nothing was read: mend the log, or ask whoever looks after this machine")
 	case errors.As(err, &record):
 		r.code = exitDamaged
 		hint("keep the lines of both sides and delete the markers; merge=union in .gitattributes does that by itself")
 	case errors.As(err, &foreign):
 		r.code = exitDamaged
 		hint("decrypt it with sops, or add an age key to it with sops first")
+	case errors.Is(err, syscall.ENOSPC):
+		hint("the disk is full; nothing was changed")
 	case errors.As(err, &badFile):
 		r.code = fileErrorCode(badFile)
 	case errors.As(err, &ask):
@@ -157,26 +187,51 @@ func (a *app) explain(err error) explanation {
 		hint("%s", badValue.fix)
 	case errors.As(err, &express):
 		hint(`"--format json" and "--format shell" can express more`)
+	case errors.As(err, &command):
+		if command.Code == exitNotFound && project.ValidEnvironmentName(command.Name) {
+			hint("an environment goes with -e: envcrypt exec -e ENV -- CMD")
+		}
 	case errors.As(err, &refused):
 		hint("if that is meant, list it in %s under the environment: allow = [%q]", project.PolicyName, refused.Keys[0])
-	case errors.Is(err, syscall.ENOSPC):
-		hint("the disk is full; nothing was changed")
 	case errors.Is(err, os.ErrExist):
 		hint("it is never overwritten: choose another name, or move it away")
+		if own := a.ownPublic(); a.action == "keygen" && own != "" {
+			hint("your public key is %s", own)
+		}
 	}
 	return r
 }
 
-// fileErrorCode tells a file that cannot be an environment's from one that is
-// not there or cannot be reached.
+// explainDamage says how to get a file back. Only an environment's is of
+// envcrypt's making.
+func (a *app) explainDamage(r *explanation, opening *vault.OpenError, damage *crypt.DamagedError) {
+	hint := func(format string, args ...any) { r.hints = append(r.hints, fmt.Sprintf(format, args...)) }
+	switch {
+	case opening == nil && damage.Cause == crypt.CauseNotEncrypted:
+		hint(`"envcrypt import" takes over the values of a plain file`)
+	case opening == nil:
+	case damage.Cause == crypt.CauseConflict:
+		file := shellQuote(a.relative(opening.Path))
+		hint("take one side: git checkout --ours %s", file)
+		hint("and the other's values: git show :3:./%s | envcrypt import -e %s -", file, opening.Environment)
+	case damage.Cause == crypt.CausePlain:
+		hint(`bring back the last good version with git; "envcrypt set" and "envcrypt edit" change values`)
+	default:
+		hint("bring back the last good version, for example with git")
+	}
+}
+
+// fileErrorCode tells a file that cannot be an environment's from what the
+// system refuses: one that is not there or cannot be reached, a full disk.
 func fileErrorCode(err *project.FileError) int {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if err.Err != nil {
 		return exitFailed
 	}
 	return exitDamaged
 }
 
 func (a *app) explainNoIdentity(r *explanation, environment string, none *crypt.NoIdentityError) {
+	named := environment
 	if environment == "" {
 		environment = "the file"
 	}
@@ -189,14 +244,36 @@ func (a *app) explainNoIdentity(r *explanation, environment string, none *crypt.
 	default:
 		r.message = fmt.Sprintf("cannot open %s: none of your %d keys is among its %s (%s)", environment, none.Tried, count(len(none.Recipients), "reader"), readers)
 	}
-	if a.keys != nil {
-		r.hints = append(r.hints, "tried: "+a.keys.tale())
-	}
-	if none.Tried == 0 {
+	defer func() {
+		if a.keys != nil {
+			r.hints = append(r.hints, "tried: "+a.keys.tale())
+		}
+	}()
+	switch {
+	case none.Tried == 0 && a.keys != nil && a.keys.refused():
+		r.hints = append(r.hints, "mend the identity that was refused; -i FILE names another one")
+		return
+	case none.Tried == 0:
 		r.hints = append(r.hints, `"envcrypt keygen" makes a key; -i FILE names one`)
 		return
 	}
-	r.hints = append(r.hints, fmt.Sprintf(`ask a reader to add you to %s and to run "envcrypt rekey %s"`, project.PolicyName, environment))
+	if named != "" {
+		r.hints = append(r.hints, a.askForAccess(named, readers))
+	}
+}
+
+// askForAccess says what somebody who cannot open an environment has to ask for.
+func (a *app) askForAccess(environment, readers string) string {
+	for _, public := range a.keys.publics() {
+		if me := a.policy.Directory.Owner(public); me != "" {
+			return fmt.Sprintf(`ask a reader (%s) to add %s to the readers of %s in %s, and to run "envcrypt rekey %s"`, readers, me, environment, project.PolicyName, environment)
+		}
+	}
+	ask := fmt.Sprintf(`ask a reader (%s) to add you to %s, and to run "envcrypt rekey %s"`, readers, project.PolicyName, environment)
+	if publics := a.keys.publics(); len(publics) > 0 {
+		ask += "; your public key is " + publics[0]
+	}
+	return ask
 }
 
 // readerNames names those whom a file is encrypted to.

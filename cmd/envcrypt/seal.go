@@ -19,7 +19,7 @@ encrypted to the policy's readers then.
 EXAMPLES:
    envcrypt seal production
    envcrypt seal staging --dry-run`,
-		Flags: []cli.Flag{a.environmentFlag(), a.yesFlag(), a.dryRunFlag()},
+		Flags: []cli.Flag{a.environmentFlag(), a.reasonFlag(), a.yesFlag(), a.dryRunFlag()},
 	}, func(c *cli.Context) error {
 		args, err := arguments(c, 0, 1)
 		if err != nil {
@@ -38,16 +38,22 @@ func (a *app) seal(argument string) error {
 	if err != nil {
 		return err
 	}
+	op, err := a.begin(v.Project.Root, chosen.Name)
+	if err != nil {
+		return err
+	}
 	env, err := v.OpenAnySeal(chosen.Name)
 	if err != nil {
 		return a.identityFailure(err)
 	}
+	a.openedBy(op, env.Doc)
 	state, _ := env.Doc.SealState()
 	if state == crypt.SealValid && !env.Readers.Differ() {
 		a.notef("%s is sealed already", env.Name)
 		return nil
 	}
-	a.describeSeal(v, env)
+	committed, known := a.committed(v, env.Name)
+	a.describeSeal(v, env, committed, known)
 	if a.dryRun {
 		return nil
 	}
@@ -55,6 +61,9 @@ func (a *app) seal(argument string) error {
 		return err
 	}
 	env.Doc.Adopt()
+	if env.Before = committed; !known {
+		env.Before = env.Doc.Items() // nobody can tell what changed
+	}
 	if err := v.Seal(env); err != nil {
 		return err
 	}
@@ -63,7 +72,7 @@ func (a *app) seal(argument string) error {
 }
 
 // describeSeal shows a person what a seal would vouch for.
-func (a *app) describeSeal(v *vault.Vault, env *vault.Environment) {
+func (a *app) describeSeal(v *vault.Vault, env *vault.Environment, committed []crypt.Item, known bool) {
 	doc := env.Doc
 	switch state, name := doc.SealState(); {
 	case state == crypt.SealMissing:
@@ -80,7 +89,7 @@ func (a *app) describeSeal(v *vault.Vault, env *vault.Environment) {
 		case u.Key == "":
 			a.notef("line %d: a comment that is not encrypted", u.Line)
 		case u.Empty:
-			a.warningf("line %d: %s is empty, which anybody can add", u.Line, u.Key)
+			a.warningf("line %d: %s is empty: SOPS protects no empty value, so anybody can have added it", u.Line, u.Key)
 		default:
 			a.warningf("line %d: %s is not encrypted: anybody can have written it", u.Line, u.Key)
 		}
@@ -89,21 +98,20 @@ func (a *app) describeSeal(v *vault.Vault, env *vault.Environment) {
 		a.warningf("the file's %s keys cannot be kept: those who use them lose access", kind)
 	}
 	a.showReaders(v, env.Name, env.Readers)
-	before, ok := a.committed(v, env.Name)
-	if !ok {
+	if !known {
 		a.notef("there is no committed version to compare with; its keys are:")
 		for _, key := range doc.Keys() {
 			a.notef("  %s", key)
 		}
 		return
 	}
-	d := vault.Diff(before, allItems(doc))
+	d := vault.Diff(committed, allItems(doc))
 	if d.None() {
 		a.notef("the values are those of the last commit")
 		return
 	}
-	a.notef("since the last commit, this")
-	a.showChanges(d)
+	a.notef("compared with the last commit, the file")
+	a.showChanges(d, false)
 }
 
 // allItems lists a document's lines with those that nothing vouches for yet.

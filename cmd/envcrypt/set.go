@@ -26,7 +26,7 @@ EXAMPLES:
    printf %s "$KEY" | envcrypt set STRIPE_KEY -e production -y
    envcrypt set TLS_KEY --from-file key.pem -e staging`,
 		Flags: []cli.Flag{
-			a.environmentFlag(),
+			a.environmentFlag(), a.reasonFlag(),
 			&cli.StringFlag{Name: "from-file", Usage: "take the value from `FILE`, every byte", Destination: &from},
 			a.yesFlag(), a.dryRunFlag(),
 		},
@@ -52,9 +52,14 @@ func (a *app) set(args []string, from string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.confirmWrite(env, "set "+keyNames(items)); err != nil {
+	op, err := a.begin(v.Project.Root, env.Name, keyNames(items)...)
+	if err != nil {
 		return err
 	}
+	if err := a.confirmWrite(env, "set "+strings.Join(keyNames(items), ", ")); err != nil {
+		return err
+	}
+	a.warnDangerous(env, keyNames(items))
 	if a.dryRun {
 		opened, err := v.Open(env.Name)
 		if err != nil {
@@ -64,6 +69,7 @@ func (a *app) set(args []string, from string) error {
 		return nil
 	}
 	return a.identityFailure(v.Change(env.Name, "set", func(doc *crypt.Document) (bool, error) {
+		a.openedBy(op, doc)
 		changed := false
 		for _, it := range items {
 			if old, ok := doc.Get(it.Key); ok && old == it.Value {
@@ -78,12 +84,11 @@ func (a *app) set(args []string, from string) error {
 	}))
 }
 
-func keyNames(items []crypt.Item) string {
-	var names []string
+func keyNames(items []crypt.Item) (names []string) {
 	for _, it := range items {
 		names = append(names, it.Key)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // assignments reads KEY=VALUE and KEY arguments, the latter's values from a
@@ -106,8 +111,9 @@ func (a *app) assignments(args []string, from string) ([]crypt.Item, error) {
 		} else if from != "" {
 			return nil, usagef("--from-file goes with a single KEY, without a value")
 		}
-		items = append(items, crypt.Item{Key: key, Value: value})
+		items = append(items, crypt.Item{Key: strings.Clone(key), Value: strings.Clone(value)})
 	}
+	hideArguments(args)
 	switch {
 	case len(asked) == 0:
 	case from != "" && len(args) > 1:
@@ -186,7 +192,7 @@ then nothing is removed.
 EXAMPLES:
    envcrypt unset OLD_TOKEN
    envcrypt unset OLD_TOKEN OLD_URL -e production -y`,
-		Flags: []cli.Flag{a.environmentFlag(), a.yesFlag(), a.dryRunFlag()},
+		Flags: []cli.Flag{a.environmentFlag(), a.reasonFlag(), a.yesFlag(), a.dryRunFlag()},
 	}, func(c *cli.Context) error {
 		keys, err := arguments(c, 1, -1)
 		if err != nil {
@@ -212,10 +218,15 @@ func (a *app) unset(keys []string) error {
 	if err != nil {
 		return err
 	}
+	op, err := a.begin(v.Project.Root, env.Name, keys...)
+	if err != nil {
+		return err
+	}
 	if err := a.confirmWrite(env, "remove "+showName(strings.Join(keys, ", "))); err != nil {
 		return err
 	}
 	err = v.Change(env.Name, "unset", func(doc *crypt.Document) (bool, error) {
+		a.openedBy(op, doc)
 		for _, key := range keys {
 			if !doc.Delete(key) {
 				return false, &noKeyError{key: key, environment: env.Name}

@@ -9,12 +9,22 @@ import (
 	"envcrypt/internal/scratch"
 )
 
+// notifyEnding relays the signals that end a program. One that whoever started
+// this one wants ignored, as nohup does, stays ignored.
+func notifyEnding(c chan<- os.Signal) {
+	for _, s := range endingSignals {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
+}
+
 // onInterrupt calls cleanup before one of the signals that end a program does
 // so, until stop is called.
 func onInterrupt(cleanup func()) (stop func()) {
 	c := make(chan os.Signal, 1)
 	done := make(chan struct{})
-	signal.Notify(c, endingSignals...)
+	notifyEnding(c)
 	go func() {
 		select {
 		case s := <-c:
@@ -34,7 +44,7 @@ func onInterrupt(cleanup func()) (stop func()) {
 // plaintext with it.
 func (s *editing) runGuarded(cmd *exec.Cmd, dir *scratch.Dir) error {
 	c := make(chan os.Signal, 8)
-	signal.Notify(c, endingSignals...)
+	notifyEnding(c)
 	defer signal.Stop(c)
 	if err := cmd.Start(); err != nil {
 		return err

@@ -115,6 +115,7 @@ func (a *app) confirm(question string) error {
 func ask(question string, empty bool) error {
 	t, err := openTerminal()
 	if err != nil {
+		question, _, _ = strings.Cut(question, " [")
 		return &noTerminalError{question: question}
 	}
 	defer t.close()
@@ -145,6 +146,10 @@ func askHidden(prompt string) (string, error) {
 	}
 	stop := onInterrupt(func() { _ = term.Restore(int(t.in.Fd()), state) })
 	defer stop()
+	defer term.Restore(int(t.in.Fd()), state)
+	if err := hideInput(int(t.in.Fd())); err != nil { // before anybody is asked to type
+		return "", err
+	}
 	fmt.Fprintf(t.out, "%s: %s: ", programName, prompt)
 	line, err := term.ReadPassword(int(t.in.Fd()))
 	fmt.Fprint(t.out, "\r\x1b[K")

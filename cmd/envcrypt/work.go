@@ -2,12 +2,16 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"envcrypt/crypt"
 	"envcrypt/internal/history"
+	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
 )
@@ -44,14 +48,17 @@ func (a *app) vaultOf(p *project.Project) *vault.Vault {
 // author is who works here, as the history names it.
 func (a *app) author() history.Actor {
 	host, _ := os.Hostname()
-	return history.Actor{User: a.user(), Host: host}
+	return history.Actor{User: a.login(), Host: host}
 }
 
-func (a *app) user() string {
-	if name := a.getenv("USER"); name != "" {
-		return name
+// login is the name of the user whom the system says this process belongs to,
+// whatever the environment claims.
+func (a *app) login() string {
+	u, err := user.Current()
+	if err != nil {
+		return fmt.Sprintf("uid %d", os.Getuid())
 	}
-	return a.getenv("USERNAME")
+	return u.Username
 }
 
 // choose returns the environment that a command works on: its argument or -e,
@@ -74,9 +81,10 @@ func (a *app) choose(p *project.Policy, argument string) (project.Environment, e
 	return p.Environment(name)
 }
 
-// open opens the chosen environment for reading, and warns where its recipients
-// are not the policy's.
-func (a *app) open(argument string) (*vault.Environment, error) {
+// open opens the chosen environment for reading keys of it or, with none, all. It
+// warns where its recipients are not the policy's. Before anything of it is used,
+// endAll has to be called, which the machine's audit log may refuse.
+func (a *app) open(argument string, keys ...string) (*vault.Environment, error) {
 	v, err := a.vault()
 	if err != nil {
 		return nil, err
@@ -85,10 +93,15 @@ func (a *app) open(argument string) (*vault.Environment, error) {
 	if err != nil {
 		return nil, err
 	}
+	op, err := a.begin(v.Project.Root, env.Name, keys...)
+	if err != nil {
+		return nil, err
+	}
 	opened, err := v.Open(env.Name)
 	if err != nil {
 		return nil, a.identityFailure(err)
 	}
+	a.openedBy(op, opened.Doc)
 	if opened.Readers.Differ() {
 		a.warningf("the recipients of %s differ from the policy's readers: run \"envcrypt rekey %s\"", env.Name, env.Name)
 	}
@@ -105,6 +118,25 @@ func (a *app) identityFailure(err error) error {
 		}
 	}
 	return err
+}
+
+// wasThere tells whether git or its history knows an environment's file that is
+// missing.
+func (a *app) wasThere(path string) bool {
+	if _, err := os.Lstat(strings.TrimSuffix(path, ".env") + ".history"); err == nil {
+		return true
+	}
+	_, err := a.gitHead(path)
+	return err == nil
+}
+
+// warnDangerous warns of keys with which exec will refuse to start anything.
+func (a *app) warnDangerous(env project.Environment, keys []string) {
+	for _, key := range keys {
+		if launch.Dangerous(key) && !slices.Contains(env.Allow, key) {
+			a.warningf("%s: exec refuses this name unless %s lists it under %s: allow = [%q]", key, project.PolicyName, env.Name, key)
+		}
+	}
 }
 
 // confirmWrite asks before a write to a protected environment.
@@ -129,17 +161,24 @@ func formatOf(path string) crypt.Format {
 // openFile opens a single SOPS file, without a project. Where -e names an
 // environment, the file must be sealed for it. name is the environment that a
 // valid seal gives.
-func (a *app) openFile(path string) (doc *crypt.Document, name string, err error) {
+func (a *app) openFile(path string, keys ...string) (doc *crypt.Document, name string, err error) {
 	data, err := project.ReadFile(path, project.FileSizeLimit)
+	if err != nil {
+		return nil, "", err
+	}
+	op, err := a.begin(path, a.environment, keys...)
 	if err != nil {
 		return nil, "", err
 	}
 	a.keys = a.newKeyring()
 	doc, err = crypt.Open(data, crypt.Options{Format: formatOf(path), Environment: a.environment}, a.keys.identities())
 	if err != nil {
-		return nil, "", a.identityFailure(&vault.OpenError{Environment: path, Path: path, Err: err})
+		return nil, "", a.identityFailure(fmt.Errorf("cannot open %s: %w", path, err))
 	}
 	state, name := doc.SealState()
+	if state == crypt.SealValid {
+		op.Entry.Environment = name
+	}
 	if state != crypt.SealValid {
 		a.warningf("%s is not sealed: nothing binds it to an environment", path)
 		for _, u := range doc.Unverified() {
@@ -154,15 +193,15 @@ func (a *app) openFile(path string) (doc *crypt.Document, name string, err error
 
 // document opens what a reading command works on: the file of -f, or an
 // environment.
-func (a *app) document(file, argument string) (*crypt.Document, error) {
+func (a *app) document(file, argument string, keys ...string) (*crypt.Document, error) {
 	if file != "" {
 		if argument != "" {
 			return nil, usagef("-f names the file: ENV goes with -e")
 		}
-		doc, _, err := a.openFile(file)
+		doc, _, err := a.openFile(file, keys...)
 		return doc, err
 	}
-	env, err := a.open(argument)
+	env, err := a.open(argument, keys...)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (k Kind) Hint() string {
 	case Inserted:
 		return "no line follows it: find with git log who added it, then delete it; in a shallow clone, fetch the whole history first"
 	case Outside:
-		return "find with git log who changed the file; the next write records that it found it so"
+		return "find with git log who changed the file; \"envcrypt seal\", or the next write, records that it found it so"
 	case SameFile:
 		return "one of the two is forged: find with git log -p which one was added later, and delete it if no line follows it"
 	case Missing:

@@ -27,7 +27,7 @@ func (v *Vault) files(e *Environment, action string, old project.Files) (project
 	if err != nil {
 		return project.Files{}, err
 	}
-	d := Diff(e.before, e.Doc.Items())
+	d := Diff(e.Before, e.Doc.Items())
 	record := history.Record{
 		Time:    v.Now(),
 		Actor:   v.Author,

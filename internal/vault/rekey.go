@@ -29,6 +29,7 @@ type Step struct {
 	Environment string
 	Readers     Readers
 	Keys        []string // the file's names
+	By          string   // the public key whose identity opened it, once it was rekeyed
 	Err         error
 }
 
@@ -83,6 +84,7 @@ func (v *Vault) stage(lock *project.Lock, s *Step) ([]*project.Staged, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.By = env.Doc.OpenedBy()
 	if !sameReaders(env.Readers, s.Readers) {
 		return nil, &project.ChangedError{Path: v.Project.Path(s.Environment)}
 	}

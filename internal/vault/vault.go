@@ -44,8 +44,11 @@ type Environment struct {
 	project.Environment
 	Doc     *crypt.Document
 	Readers Readers
-	data    []byte // the file as it was read
-	before  []crypt.Item
+	// Before is what the history compares with: the lines as they were opened,
+	// unless somebody knows better.
+	Before []crypt.Item
+
+	data []byte // the file as it was read
 }
 
 // Readers compares whom a file is encrypted to with what the policy says.
@@ -137,7 +140,7 @@ func (v *Vault) open(name string, data []byte, reseal bool) (*Environment, error
 	if err != nil {
 		return nil, err
 	}
-	return &Environment{Environment: env, Doc: doc, Readers: readers, data: data, before: doc.Items()}, nil
+	return &Environment{Environment: env, Doc: doc, Readers: readers, data: data, Before: doc.Items()}, nil
 }
 
 // Compare compares the recipients that a file names with the policy.
