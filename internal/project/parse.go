@@ -141,6 +141,9 @@ func (p *policyParser) groups(members map[string][]recipients.Key) map[string][]
 		}
 		groups[name] = p.strings(p.table("groups").Get(name), at)
 		for i, member := range groups[name] {
+			if p.err != nil {
+				break // the next mistake would not be kept, and takes long to find in a hostile list
+			}
 			if _, ok := members[member]; ok {
 				if slices.Contains(groups[name][:i], member) {
 					p.fail(at, member, fmt.Sprintf("group %s lists %s twice", quote(name), quote(member)), "list it once")
@@ -195,6 +198,9 @@ func (p *policyParser) environments(directory *recipients.Directory) []Environme
 func (p *policyParser) readers(env Environment, directory *recipients.Directory) {
 	at := []string{"environments", env.Name, "readers"}
 	for i, reader := range env.Readers {
+		if p.err != nil {
+			return
+		}
 		_, isMember := directory.Members[reader]
 		_, isGroup := directory.Groups[reader]
 		if !isMember && !isGroup {

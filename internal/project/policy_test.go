@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"envcrypt/internal/tomltree"
 
@@ -205,6 +206,24 @@ func weakRSA(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(pk)))
+}
+
+// TestHostilePolicies: a list of the largest size takes moments.
+func TestHostilePolicies(t *testing.T) {
+	var names strings.Builder
+	for i := 0; names.Len() < 1<<20; i++ {
+		fmt.Fprintf(&names, "\"m%x\",", i)
+	}
+	for name, table := range map[string]string{
+		"readers": "[environments.dev]\nreaders = ", "allow": "[environments.dev]\nallow = ",
+		"group": "[groups]\nops = ", "keys": "[members.bob]\nkeys = ",
+	} {
+		text, _ := fillKeys(t, "version = 1\n[members.alice]\nkeys = [\"<A>\"]\n"+table+"["+names.String()+"]\n")
+		start := time.Now()
+		if _, err := ParsePolicy("envcrypt.toml", []byte(text)); err == nil || time.Since(start) > 5*time.Second {
+			t.Errorf("%s: %v, %v", name, time.Since(start), err)
+		}
+	}
 }
 
 func TestLocate(t *testing.T) {
