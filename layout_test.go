@@ -22,9 +22,11 @@ import (
 // imports says what each package may import beside the standard library. "/..."
 // stands for a package and all below it.
 var imports = map[string][]string{
-	"envcrypt/crypt":      {"filippo.io/age", "filippo.io/age/armor", "go.yaml.in/yaml/v3"},
-	"envcrypt/envfile":    {},
-	"envcrypt/recipients": {"filippo.io/age/...", "golang.org/x/crypto/ssh"},
+	"envcrypt/crypt":   {"filippo.io/age", "filippo.io/age/armor", "go.yaml.in/yaml/v3"},
+	"envcrypt/envfile": {},
+	"envcrypt/recipients": {
+		"envcrypt/internal/bech32", "envcrypt/internal/x25519", "filippo.io/age/...", "golang.org/x/crypto/ssh",
+	},
 	"envcrypt/internal/project": {
 		"envcrypt/crypt", "envcrypt/envfile", "envcrypt/recipients", "envcrypt/internal/tomltree", "golang.org/x/sys/...",
 	},
@@ -35,6 +37,8 @@ var imports = map[string][]string{
 	"envcrypt/internal/audit":    {"envcrypt/internal/project", "envcrypt/internal/tomltree", "golang.org/x/sys/..."},
 	"envcrypt/internal/launch":   {"golang.org/x/sys/..."},
 	"envcrypt/internal/scratch":  {"golang.org/x/sys/..."},
+	"envcrypt/internal/bech32":   {},
+	"envcrypt/internal/x25519":   {"envcrypt/internal/bech32", "filippo.io/age/...", "golang.org/x/crypto/chacha20poly1305"},
 	"envcrypt/internal/tomltree": {"github.com/pelletier/go-toml/v2/unstable"},
 	"envcrypt/cmd/envcrypt": {
 		"envcrypt/crypt", "envcrypt/envfile", "envcrypt/recipients", "envcrypt/internal/...",
