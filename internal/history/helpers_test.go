@@ -13,12 +13,11 @@ var start = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
 // environment is an environment file with its history, and what git has of the file.
 type environment struct {
-	t       *testing.T
-	data    []byte
-	file    string // its sum
-	git     map[string]bool
-	writes  int
-	pending string // what the next commit adds to git
+	t      *testing.T
+	data   []byte
+	file   string // its sum
+	git    map[string]bool
+	writes int
 }
 
 func newEnvironment(t *testing.T) *environment {
