@@ -51,23 +51,10 @@ EXAMPLES:
 }
 
 func (a *app) edit(argument, from string) error {
-	v, err := a.vault()
+	v, env, _, err := a.enter(argument, (*vault.Vault).Open)
 	if err != nil {
 		return err
 	}
-	chosen, err := a.choose(v.Project.Policy, argument)
-	if err != nil {
-		return err
-	}
-	op, err := a.begin(v.Project.Root, chosen.Name)
-	if err != nil {
-		return err
-	}
-	env, err := v.Open(chosen.Name)
-	if err != nil {
-		return a.identityFailure(err)
-	}
-	a.openedBy(op, env.Doc)
 	if err := a.beforeEdit(v, env); err != nil {
 		return err
 	}

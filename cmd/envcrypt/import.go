@@ -45,23 +45,10 @@ func (a *app) importFile(name, format string) error {
 	if err != nil {
 		return err
 	}
-	v, err := a.vault()
+	v, env, op, err := a.enter("", (*vault.Vault).Open)
 	if err != nil {
 		return err
 	}
-	chosen, err := a.choose(v.Project.Policy, "")
-	if err != nil {
-		return err
-	}
-	op, err := a.begin(v.Project.Root, chosen.Name)
-	if err != nil {
-		return err
-	}
-	env, err := v.Open(chosen.Name)
-	if err != nil {
-		return a.identityFailure(err)
-	}
-	a.openedBy(op, env.Doc)
 	data, err := a.readInput(name)
 	if err != nil {
 		return err

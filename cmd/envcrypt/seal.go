@@ -30,23 +30,10 @@ EXAMPLES:
 }
 
 func (a *app) seal(argument string) error {
-	v, err := a.vault()
+	v, env, _, err := a.enter(argument, (*vault.Vault).OpenAnySeal)
 	if err != nil {
 		return err
 	}
-	chosen, err := a.choose(v.Project.Policy, argument)
-	if err != nil {
-		return err
-	}
-	op, err := a.begin(v.Project.Root, chosen.Name)
-	if err != nil {
-		return err
-	}
-	env, err := v.OpenAnySeal(chosen.Name)
-	if err != nil {
-		return a.identityFailure(err)
-	}
-	a.openedBy(op, env.Doc)
 	state, _ := env.Doc.SealState()
 	if state == crypt.SealValid && !env.Readers.Differ() {
 		a.notef("%s is sealed already", env.Name)

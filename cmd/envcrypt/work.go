@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"envcrypt/crypt"
+	"envcrypt/internal/audit"
 	"envcrypt/internal/history"
 	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
@@ -85,27 +86,37 @@ func (a *app) choose(p *project.Policy, argument string) (project.Environment, e
 // warns where its recipients are not the policy's. Before anything of it is used,
 // endAll has to be called, which the machine's audit log may refuse.
 func (a *app) open(argument string, keys ...string) (*vault.Environment, error) {
-	v, err := a.vault()
+	_, env, _, err := a.enter(argument, (*vault.Vault).Open, keys...)
 	if err != nil {
 		return nil, err
 	}
-	env, err := a.choose(v.Project.Policy, argument)
-	if err != nil {
-		return nil, err
-	}
-	op, err := a.begin(v.Project.Root, env.Name, keys...)
-	if err != nil {
-		return nil, err
-	}
-	opened, err := v.Open(env.Name)
-	if err != nil {
-		return nil, a.identityFailure(err)
-	}
-	a.openedBy(op, opened.Doc)
-	if opened.Readers.Differ() {
+	if env.Readers.Differ() {
 		a.warningf("the recipients of %s differ from the policy's readers: run \"envcrypt rekey %s\"", env.Name, env.Name)
 	}
-	return opened, nil
+	return env, nil
+}
+
+// enter opens the chosen environment, after noting in the audit log that keys of
+// it or, with none, all are about to be read or written.
+func (a *app) enter(argument string, open func(*vault.Vault, string) (*vault.Environment, error), keys ...string) (*vault.Vault, *vault.Environment, *audit.Op, error) {
+	v, err := a.vault()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	chosen, err := a.choose(v.Project.Policy, argument)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	op, err := a.begin(v.Project.Root, chosen.Name, keys...)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	env, err := open(v, chosen.Name)
+	if err != nil {
+		return nil, nil, nil, a.identityFailure(err)
+	}
+	a.openedBy(op, env.Doc)
+	return v, env, op, nil
 }
 
 // identityFailure prefers what went wrong with an identity to the fact that then

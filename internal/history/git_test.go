@@ -19,7 +19,7 @@ const attributes = "secrets/*.history -text merge=union\nsecrets/*.env -text mer
 
 func newClone(t *testing.T) *clone {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("no git")
+		t.Fatal("no git")
 	}
 	c := &clone{t: t, dir: t.TempDir()}
 	c.git("init", "-q", "-b", "main")

@@ -71,7 +71,7 @@ func TestReadFile(t *testing.T) {
 	}
 	defer f.Close()
 	if err := f.Truncate(5 << 30); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -80,7 +80,7 @@ func TestReadFile(t *testing.T) {
 		t.Error("it was read")
 	}
 	if err := os.Symlink("nothing", at("dangling")); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if err := refused("dangling", 8, "link to nothing"); errors.Is(err, fs.ErrNotExist) {
 		t.Error("a dangling link is not a missing file: something would be created in its place")
