@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,6 +43,64 @@ func (b *bench) exec() error {
 	b.bar(quantile(r, 0.5) <= 0.20, "exec takes %.3f of sops exec-env (bar: 0.20)", quantile(r, 0.5))
 	b.bar(over.median() <= 4*time.Millisecond, "exec takes %s more than a bare exec (bar: 4 ms)", ms(over.median()))
 	return nil
+}
+
+// audit measures an exec whose audit log has a million lines against one whose
+// log is new.
+func (b *bench) audit() error {
+	dir, err := b.project("audit", []string{"development"})
+	if err != nil {
+		return err
+	}
+	if err := b.seal(dir, "development", 3); err != nil {
+		return err
+	}
+	const lines = 1_000_000
+	tools := make([]func() (time.Duration, error), 2)
+	for i, lines := range []int{0, lines} {
+		state := filepath.Join(dir, fmt.Sprint("state", i))
+		if err := writeAuditLog(state, lines); err != nil {
+			return err
+		}
+		p := b.tool(dir, b.envcrypt, "exec", "--", "true")
+		p.env = append(p.env, "XDG_STATE_HOME="+state, "XDG_CONFIG_HOME="+state)
+		tools[i] = p.run
+	}
+	const warmup = 10
+	s, err := paired(b.execRounds, warmup, tools...)
+	if err != nil {
+		return err
+	}
+	r := ratios(s[1], s[0])
+	heading(fmt.Sprintf("The audit log in front of a command, %d rounds", b.execRounds))
+	columns()
+	spread("`envcrypt exec -- true`, a new log", s[0])
+	spread("`envcrypt exec -- true`, a log of a million lines", s[1])
+	spreadRatio("a million lines / none", r)
+	fmt.Println()
+	b.bar(quantile(r, 0.5) <= 1.05, "a log of a million lines takes %.3f of a new one (bar: 1.05)", quantile(r, 0.5))
+	return nil
+}
+
+// writeAuditLog makes a log of that many lines, and a configuration that does
+// not rotate it.
+func writeAuditLog(state string, lines int) error {
+	dir := filepath.Join(state, "envcrypt")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte("[audit]\nmax_size = \"100GB\"\n"), 0o600); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "audit.jsonl"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	for i := range lines {
+		fmt.Fprintf(w, `{"time":"2026-11-22T00:00:00.000Z","seq":%d,"action":"exec","outcome":"ok","environment":"development","all":true}`+"\n", i+1)
+	}
+	return errors.Join(w.Flush(), f.Close())
 }
 
 // open measures decrypting whole files.
@@ -104,9 +164,13 @@ func (b *bench) rekey() error {
 		return err
 	}
 	for _, name := range names {
-		if err := b.seal(dir, name, keys, all...); err != nil {
+		if err := b.seal(dir, name, keys, fewer...); err != nil {
 			return err
 		}
+	}
+	// So that each environment has a history, as those in use have.
+	if _, err := b.tool(dir, b.envcrypt, "rekey", "--all", "-y", "-q").run(); err != nil {
+		return err
 	}
 	if err := b.rekeyTo(dir, names, others, "One reader more"); err != nil {
 		return err
@@ -117,7 +181,7 @@ func (b *bench) rekey() error {
 // rekeyTo compares both programs when the readers become the bench's key and
 // others. Every run begins with the same files.
 func (b *bench) rekeyTo(dir string, names []string, others []*age.X25519Identity, title string) error {
-	before, err := readAll(dir, names)
+	before, err := readAll(dir)
 	if err != nil {
 		return err
 	}
@@ -189,15 +253,19 @@ func writeCreationRules(dir string, readers []*age.X25519Identity) error {
 	return os.WriteFile(filepath.Join(dir, ".sops.yaml"), []byte(rules), 0o644)
 }
 
-func readAll(dir string, names []string) (map[string][]byte, error) {
+// readAll reads the environments' files and histories.
+func readAll(dir string) (map[string][]byte, error) {
 	files := make(map[string][]byte)
-	for _, name := range names {
-		path := environmentFile(dir, name)
-		data, err := os.ReadFile(path)
-		if err != nil {
+	secrets := filepath.Join(dir, "secrets")
+	entries, err := os.ReadDir(secrets)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		path := filepath.Join(secrets, e.Name())
+		if files[path], err = os.ReadFile(path); err != nil {
 			return nil, err
 		}
-		files[path] = data
 	}
 	return files, nil
 }

@@ -52,6 +52,7 @@ func run(s system) int {
 		return a.report("", newCLI(a, a.commands()).Run(args))
 	}
 	a.action = command.Name
+	keepUsedFlags(command, args)
 	err := newCLI(a, []*cli.Command{command}).Run(args)
 	if unlogged := a.endAll(err); err == nil {
 		err = unlogged
@@ -291,6 +292,30 @@ func arrange(args []string, find func(name string) *cli.Command) ([]string, *cli
 		out = append(append(out, "--"), rest...)
 	}
 	return out, command
+}
+
+// keepUsedFlags leaves a command those of its flags that stand in an arranged
+// command line, since cli's time grows with the square of their number. Where
+// one is not the command's (help among them), all stay, for cli to say so.
+func keepUsedFlags(command *cli.Command, args []string) {
+	var used []cli.Flag
+	for _, arg := range args {
+		if arg == "--" {
+			break
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			continue // the program, the command, or a flag's value
+		}
+		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		i := slices.IndexFunc(command.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+		if i < 0 {
+			return
+		}
+		if !slices.Contains(used, command.Flags[i]) {
+			used = append(used, command.Flags[i])
+		}
+	}
+	command.Flags = used
 }
 
 // takesValue tells whether the flag arg is followed by its value. In front of

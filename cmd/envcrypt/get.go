@@ -135,7 +135,8 @@ func (a *app) readEncrypted(file, argument string) (data []byte, path string, er
 }
 
 func (a *app) exportCommand() *cli.Command {
-	var file, format, output string
+	var file, output string
+	format := "dotenv"
 	return a.command(cli.Command{
 		Usage:     "print all values",
 		ArgsUsage: "[ENV]",
