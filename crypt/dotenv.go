@@ -10,6 +10,10 @@ import (
 
 const metadataPrefix = "sops_"
 
+// linesLimit bounds the entries, comments and blank lines of one file, and so the
+// memory that it can take.
+const linesLimit = 500_000
+
 // kind tells what a leaf of a document is.
 type kind int
 
@@ -35,6 +39,9 @@ func scanDotenv(data []byte) (leaves []leaf, fields []field, err error) {
 	seen := make(map[string]int)
 	rest := string(data)
 	for line := 1; rest != ""; line++ {
+		if line > linesLimit {
+			return nil, nil, damaged(line, "", "more than %d lines", linesLimit)
+		}
 		var text string
 		text, rest, _ = strings.Cut(rest, "\n")
 		switch {

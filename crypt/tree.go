@@ -13,8 +13,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// treeDepthLimit bounds how deep a YAML or JSON document may nest.
-const treeDepthLimit = 100
+// What a YAML or JSON document may be: its parsed form takes many times its size.
+const (
+	treeSizeLimit  = 16 << 20
+	treeDepthLimit = 100
+	treePathLimit  = 1 << 10 // bytes of the names from the root to a value
+	fieldsLimit    = 3 * recipientsLimit
+)
 
 const metadataRoot = "sops"
 
@@ -27,6 +32,9 @@ type tree struct {
 
 // scanTree reads a YAML or JSON document. Leaves under "sops" are metadata.
 func scanTree(data []byte, f Format) ([]leaf, []field, error) {
+	if len(data) > treeSizeLimit {
+		return nil, nil, damaged(0, "", "a YAML or JSON file over %d MiB", treeSizeLimit>>20)
+	}
 	t := &tree{seen: make(map[string]string)}
 	var err error
 	if f == JSON {
@@ -40,6 +48,13 @@ func scanTree(data []byte, f Format) ([]leaf, []field, error) {
 // leaf takes one scalar. text is a string's content; for any other type plain
 // is what SOPS's MAC takes of it.
 func (t *tree) leaf(path []string, line int, text string, plain []byte) error {
+	size := 0
+	for _, name := range path {
+		size += len(name) + 1
+	}
+	if size > treePathLimit || len(t.fields) > fieldsLimit {
+		return damaged(line, "", "names that are too long, or too many recipients")
+	}
 	path = append([]string(nil), path...)
 	if path[0] == metadataRoot {
 		t.fields = append(t.fields, field{path: path[1:], value: text, line: line})

@@ -1,6 +1,8 @@
 package recipients
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"strings"
 )
@@ -115,8 +117,15 @@ func (d *Directory) Owner(text string) string {
 	return owner
 }
 
-// Short cuts a public key to what a person can compare.
+// Short cuts a public key to what a person can compare: of an SSH key, whose text begins
+// and ends as its owner likes, the whole fingerprint that ssh-keygen -l shows.
 func Short(text string) string {
+	if kind, blob, ok := strings.Cut(text, " "); ok && strings.HasPrefix(kind, "ssh-") {
+		if data, err := base64.StdEncoding.DecodeString(blob); err == nil {
+			sum := sha256.Sum256(data)
+			return kind + " SHA256:" + base64.RawStdEncoding.EncodeToString(sum[:])
+		}
+	}
 	const head, tail = 14, 6
 	if len(text) <= head+tail+len("…") {
 		return text

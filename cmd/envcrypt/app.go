@@ -73,6 +73,7 @@ func newCLI(a *app, commands []*cli.Command) *cli.App {
 	c.CustomAppHelpTemplate = topTemplate
 	c.Action = func(c *cli.Context) error {
 		if name := c.Args().First(); name != "" {
+			name, _, _ = strings.Cut(name, "=") // which a value would follow
 			return usagef("no such command: %s", showName(name))
 		}
 		return usagef("no command given")

@@ -43,7 +43,7 @@ func (a *app) editor() (string, error) {
 // swap, backup, undo and viminfo. The options behind -c come after the user's
 // own configuration, and before anything is written.
 // A viminfofile of theirs wins over -i, an empty viminfo over both.
-var quietVim = []string{"-n", "-i", "NONE", "-c", "set nobackup nowritebackup noundofile noswapfile", "-c", "silent! set viminfo="}
+var quietVim = []string{"-n", "-i", "NONE", "--cmd", "set nomodeline", "-c", "set nomodeline nobackup nowritebackup noundofile noswapfile", "-c", "silent! set viminfo="}
 
 // runEditor runs an editor on file and returns the text that it leaves.
 func (s *editing) runEditor(command string, dir *scratch.Dir, file string, line int) ([]byte, error) {

@@ -44,6 +44,9 @@ EXAMPLES:
 			return err
 		}
 		o := launch.Options{Only: list(c, "only"), Keep: list(c, "keep"), Pristine: pristine}
+		if !validKeys(o.Only) || !validKeys(o.Keep) {
+			return errKeyName
+		}
 		a.command0 = argv[0]
 		return a.exec(file, argv, o)
 	})

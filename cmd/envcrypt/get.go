@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"envcrypt/crypt"
 	"envcrypt/envfile"
+	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
 
 	"github.com/urfave/cli/v2"
@@ -29,6 +32,9 @@ EXAMPLES:
 		args, err := arguments(c, 1, 1)
 		if err != nil {
 			return err
+		}
+		if !crypt.ValidKey(args[0]) {
+			return errKeyName
 		}
 		return a.get(file, args[0])
 	})
@@ -61,10 +67,14 @@ func (a *app) get(file, key string) error {
 
 // printJSON prints any value as one JSON document.
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.out)
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	return a.print(text.String())
 }
 
 func (a *app) keysCommand() *cli.Command {
@@ -164,6 +174,28 @@ EXAMPLES:
 	})
 }
 
+// refuseDangerous is exec's rule for what a shell is going to run.
+func (a *app) refuseDangerous(file, argument string, vars []envfile.Var) error {
+	var allow []string
+	if file == "" {
+		env, err := a.choose(a.policy, argument)
+		if err != nil {
+			return err
+		}
+		allow = env.Allow
+	}
+	var refused []string
+	for _, v := range vars {
+		if launch.Dangerous(v.Key) && !slices.Contains(allow, v.Key) {
+			refused = append(refused, v.Key)
+		}
+	}
+	if refused != nil {
+		return &launch.RefusedError{Keys: refused}
+	}
+	return nil
+}
+
 func jsonFormatFlag(format *string) cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "the same as --format json", Action: func(_ *cli.Context, yes bool) error {
 		if yes {
@@ -191,6 +223,11 @@ func (a *app) export(file, argument, format, output string) error {
 	var vars []envfile.Var
 	for key, value := range doc.All() {
 		vars = append(vars, envfile.Var{Key: key, Value: value})
+	}
+	if format == "shell" { // which is for eval
+		if err := a.refuseDangerous(file, argument, vars); err != nil {
+			return err
+		}
 	}
 	text, err := write(vars)
 	if err != nil {

@@ -57,6 +57,9 @@ func (a *app) init() error {
 			a.warningf("%s is missing, and was there: git checkout -- %s", a.relative(path), shellQuote(a.relative(path)))
 			continue
 		}
+		if _, err := a.begin(p.Root, env.Name); err != nil {
+			return err
+		}
 		switch err := v.Create(env.Name); {
 		case errors.Is(err, fs.ErrExist):
 			a.notef("kept %s", a.relative(p.Path(env.Name)))
@@ -233,7 +236,8 @@ func (k *keyring) loadAll() {
 
 // addLines appends to a text file the lines that it does not have.
 func (a *app) addLines(path string, lines ...string) error {
-	old, err := os.ReadFile(path)
+	const sizeLimit = 1 << 20
+	old, err := project.ReadFile(path, sizeLimit)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -56,7 +56,10 @@ func (a *app) rekey(names []string, all bool) error {
 			if len(s.Readers.Gained)+len(s.Readers.Lost) > 0 {
 				question = "change who can read"
 			}
+			quiet := a.quiet
+			a.quiet = quiet && (a.yes || a.dryRun) // a question follows
 			a.showReaders(v, s.Environment, s.Readers)
+			a.quiet = quiet
 		}
 	}
 	if todo > 0 && !a.dryRun {

@@ -121,9 +121,6 @@ func (a *app) explain(err error) explanation {
 		}
 	case errors.As(err, &unknown):
 		r.message, r.code = "unknown environment: "+showName(unknown.Name), exitUsage
-		if a.policy != nil && a.environment == "" && a.getenv(a.policy.Variable) == unknown.Name {
-			r.message += " (from the variable " + a.policy.Variable + ")"
-		}
 		hint("%s has %s", project.PolicyName, strings.Join(unknown.Valid, ", "))
 	case errors.As(err, &policy):
 		r.code = exitUsage

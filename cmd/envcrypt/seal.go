@@ -86,7 +86,7 @@ func (a *app) describeSeal(v *vault.Vault, env *vault.Environment, committed []c
 	}
 	a.showReaders(v, env.Name, env.Readers)
 	if !known {
-		a.notef("there is no committed version to compare with; its keys are:")
+		a.warningf("the last commit has no sealed version to compare with: look at every value; the keys are:")
 		for _, key := range doc.Keys() {
 			a.notef("  %s", key)
 		}
@@ -112,17 +112,16 @@ func allItems(doc *crypt.Document) []crypt.Item {
 	return items
 }
 
-// committed returns an environment's lines at git's HEAD, if it is there and can
-// be opened.
+// committed returns an environment's lines at git's HEAD, if they are there and
+// sealed: an unsealed file may be whoever's who committed it.
 func (a *app) committed(v *vault.Vault, name string) ([]crypt.Item, bool) {
 	data, err := a.gitHead(v.Project.Path(name))
 	if err != nil {
 		return nil, false
 	}
-	doc, err := crypt.Open(data, crypt.Options{Reseal: true}, v.Identities)
+	doc, err := crypt.Open(data, crypt.Options{Environment: name}, v.Identities)
 	if err != nil {
 		return nil, false
 	}
-	doc.Adopt()
 	return doc.Items(), true
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -198,6 +199,9 @@ EXAMPLES:
 		if err != nil {
 			return err
 		}
+		if !validKeys(keys) {
+			return errKeyName
+		}
 		return a.unset(keys)
 	})
 }
@@ -208,6 +212,13 @@ type noKeyError struct {
 }
 
 func (e *noKeyError) Error() string { return "no key " + showName(e.key) + " in " + e.environment }
+
+// errKeyName does not show what was written: it may be KEY=VALUE.
+var errKeyName = usagef("not a key's name: letters, digits and _, no digit first, and no value behind it")
+
+func validKeys(keys []string) bool {
+	return !slices.ContainsFunc(keys, func(key string) bool { return !crypt.ValidKey(key) })
+}
 
 func (a *app) unset(keys []string) error {
 	v, err := a.vault()

@@ -119,6 +119,7 @@ func ask(question string, empty bool) error {
 		return &noTerminalError{question: question}
 	}
 	defer t.close()
+	dropTypeAhead(int(t.in.Fd()))
 	fmt.Fprintf(t.out, "%s: %s", programName, escapeControls(question))
 	answer, err := bufio.NewReader(t.in).ReadString('\n')
 	if err != nil {

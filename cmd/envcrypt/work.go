@@ -29,6 +29,9 @@ func (a *app) vault() (*vault.Vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	if launch.Dangerous(p.Policy.Variable) {
+		return nil, usagef("%s: variable = %q: a name that makes programs run code, or holds a private key, cannot select the environment", project.PolicyName, p.Policy.Variable)
+	}
 	return a.vaultOf(p), nil
 }
 
@@ -74,6 +77,11 @@ func (a *app) choose(p *project.Policy, argument string) (project.Environment, e
 		name = a.environment
 	case a.getenv(p.Variable) != "":
 		name = a.getenv(p.Variable)
+		if env, err := p.Environment(name); err == nil {
+			return env, nil
+		}
+		// Its value may be anything, a secret among it, if the policy says so.
+		return project.Environment{}, usagef("the variable %s names no environment of %s", p.Variable, project.PolicyName)
 	case p.Default != "":
 		name = p.Default
 	default:

@@ -61,6 +61,13 @@ func (l *Log) Append(r Record, current string, known func(file string) bool) ([]
 	return append(append(data, escape(text)...), '\n'), nil
 }
 
+// Describes tells whether an end of the chain left the file of that [Sum], or was interrupted
+// in front of it. Otherwise somebody else put it there: another tool, git, whoever may commit.
+func (l *Log) Describes(file string) bool {
+	h := l.heads(file, knowsNothing)
+	return len(h.current) > 0 || len(h.unfinished) > 0
+}
+
 // follow fills in what r says of the lines before it.
 func (l *Log) follow(r *Record, current string, known func(string) bool) {
 	h := l.heads(current, known)

@@ -152,7 +152,8 @@ func readRecord(raw []byte) (Record, bool) {
 	if json.Unmarshal(raw, &r) != nil {
 		return Record{}, false
 	}
-	ok := r.Seq >= 1 && r.Seq <= maxSeq && !r.Time.IsZero() && isSum(r.File) &&
+	const parentsLimit = 1000
+	ok := len(r.Also) <= parentsLimit && len(r.Undone) <= parentsLimit && r.Seq >= 1 && r.Seq <= maxSeq && !r.Time.IsZero() && isSum(r.File) &&
 		(r.Prev == "" || isSum(r.Prev)) && (r.Found == "" || r.Found == None || isSum(r.Found)) &&
 		!slices.ContainsFunc(r.Also, isNoSum) && !slices.ContainsFunc(r.Undone, isNoSum)
 	if !ok {

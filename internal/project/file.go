@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // FileSizeLimit is the most bytes that an environment file may have.
@@ -180,7 +182,7 @@ func realDir(dir string) (string, error) {
 
 func inside(root, target string) bool {
 	rel, err := filepath.Rel(root, target)
-	return err == nil && filepath.IsLocal(rel)
+	return err == nil && filepath.IsLocal(rel) && !slices.Contains(strings.Split(filepath.ToSlash(rel), "/"), ".git")
 }
 
 func checkWritable(path string) error {

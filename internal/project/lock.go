@@ -29,7 +29,21 @@ type Lock struct {
 // Lock locks the project, making its directory of environment files if there is none.
 // It waits for another writer up to ten seconds and then returns a *[LockedError].
 // The same process must not take it twice: one Lock serves many concurrent writes.
-func (p *Project) Lock() (*Lock, error) { return p.lock(lockWait) }
+//
+// If the policy is not the one that was read any more, the error is a *[ChangedError]: what
+// is written is for the readers of now.
+func (p *Project) Lock() (*Lock, error) {
+	l, err := p.lock(lockWait)
+	if err != nil || p.text == nil {
+		return l, err
+	}
+	file := filepath.Join(p.Root, PolicyName)
+	if now, err := ReadFile(file, policySizeLimit); err != nil || !bytes.Equal(now, p.text) {
+		l.Close()
+		return nil, &ChangedError{Path: file}
+	}
+	return l, nil
+}
 
 func (p *Project) lock(wait time.Duration) (*Lock, error) {
 	root, err := realDir(p.Root)
@@ -218,10 +232,17 @@ func (p *Project) Update(env string, edit func(old Files) (Files, error)) (chang
 	return len(staged) > 0, nil
 }
 
+// historySizeLimit is some 50 000 records.
+const historySizeLimit = 16 << 20
+
 // ReadFiles reads an environment's files.
 func (p *Project) ReadFiles(env string) (f Files, err error) {
-	for path, to := range map[string]*[]byte{p.Path(env): &f.Data, p.HistoryPath(env): &f.History} {
-		if *to, err = ReadFile(path, FileSizeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, file := range []struct {
+		path  string
+		limit int64
+		to    *[]byte
+	}{{p.Path(env), FileSizeLimit, &f.Data}, {p.HistoryPath(env), historySizeLimit, &f.History}} {
+		if *file.to, err = ReadFile(file.path, file.limit); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return Files{}, err
 		}
 	}

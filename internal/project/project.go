@@ -17,13 +17,18 @@ import (
 // PolicyName is the file that makes a directory a project's root.
 const PolicyName = "envcrypt.toml"
 
-const secretsDir = "secrets"
+const (
+	secretsDir      = "secrets"
+	policySizeLimit = 1 << 20
+)
 
 // Project is a directory that holds a policy. Commands that make one, such as init,
 // may use a Project of a Root alone.
 type Project struct {
 	Root   string
 	Policy *Policy
+
+	text []byte // of the policy
 }
 
 // Find returns the project that dir is in: that of the nearest directory, from dir
@@ -49,7 +54,6 @@ func Find(dir string) (*Project, error) {
 }
 
 func findAbove(dir string) (*Project, error) {
-	const policySizeLimit = 1 << 20
 	for {
 		file := filepath.Join(dir, PolicyName)
 		text, err := ReadFile(file, policySizeLimit)
@@ -58,7 +62,7 @@ func findAbove(dir string) (*Project, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &Project{Root: dir, Policy: policy}, nil
+			return &Project{Root: dir, Policy: policy, text: text}, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err

@@ -15,7 +15,11 @@ import (
 // with nothing. It locks the file's directory meanwhile, so a caller must not hold the Lock
 // of a project that has it; for a project's policy and environments use that Lock.
 func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
-	target, info, err := writeTarget("", path)
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		// Whoever made the link, a repository or another user, would choose what is replaced.
+		return &FileError{Path: path, Problem: "is a symbolic link: name the file that it leads to"}
+	}
+	target, _, err := writeTarget("", path)
 	if err != nil {
 		return err
 	}
@@ -29,7 +33,7 @@ func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
 			err = cerr
 		}
 	}()
-	return l.replace(target, write{path: path, data: data, mode: mode, like: info})
+	return l.replace(target, write{path: path, data: data, mode: mode})
 }
 
 // write is one replacement of a file.

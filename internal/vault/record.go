@@ -23,6 +23,12 @@ func (e *HistoryError) Unwrap() error { return e.Err }
 // history with one more record.
 func (v *Vault) files(e *Environment, action string, old project.Files) (project.Files, error) {
 	by := e.Doc.OpenedBy()
+	// Whoever may commit can have put a file there whose data key they know: what
+	// the history does not describe gets a new one, and so does a file in which
+	// there is no ciphertext to keep.
+	if len(e.Before) == 0 || !history.Parse(old.History).Describes(sumOf(old.Data)) {
+		e.Doc.NewDataKey()
+	}
 	data, err := v.encrypt(e.Name, e.Doc)
 	if err != nil {
 		return project.Files{}, err

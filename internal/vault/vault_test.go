@@ -378,3 +378,48 @@ func TestSeal(t *testing.T) {
 		t.Errorf("A is %q", value)
 	}
 }
+
+// TestForeignDataKey: somebody who may commit but not read puts a file of their
+// own making in place, whose data key they know. What is set afterwards is not
+// for them; a file that the history describes keeps its data key.
+func TestForeignDataKey(t *testing.T) {
+	p := newPlace(t)
+	v := p.vault(p.alice)
+	wrapped := func() string {
+		for line := range strings.Lines(string(p.read("development"))) {
+			if strings.HasPrefix(line, "sops_age__list_0__map_enc=") {
+				return line
+			}
+		}
+		t.Fatal("no stanza")
+		return ""
+	}
+	empty := wrapped()
+	p.mustSet(v, "A", "1")
+	first := wrapped()
+	if first == empty {
+		t.Error("an empty file's data key was kept, though there was no ciphertext to keep")
+	}
+	p.mustSet(v, "B", "2")
+	if wrapped() != first {
+		t.Error("the data key did not stay in an ordinary write")
+	}
+
+	forged := new(crypt.Document)
+	if err := forged.Set("A", "1"); err != nil {
+		t.Fatal(err)
+	}
+	to := crypt.Recipient{Recipient: p.alice.identity.Identity.(*age.X25519Identity).Recipient(), Text: p.alice.public}
+	data, err := crypt.Seal(forged, "development", []crypt.Recipient{to}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.file("development"), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	theirs := wrapped()
+	p.mustSet(v, "SECRET", "hunter2")
+	if wrapped() == theirs {
+		t.Error("the data key of a file that no history describes was kept")
+	}
+}
