@@ -26,7 +26,8 @@ func (v *Vault) files(e *Environment, action string, old project.Files) (project
 	// Whoever may commit can have put a file there whose data key they know: what
 	// the history does not describe gets a new one, and so does a file in which
 	// there is no ciphertext to keep.
-	if len(e.Before) == 0 || !history.Parse(old.History).Describes(sumOf(old.Data)) {
+	log := history.Parse(old.History)
+	if len(e.Before) == 0 || !log.Describes(sumOf(old.Data)) {
 		e.Doc.NewDataKey()
 	}
 	data, err := v.encrypt(e.Name, e.Doc)
@@ -45,11 +46,11 @@ func (v *Vault) files(e *Environment, action string, old project.Files) (project
 	if by != "" {
 		record.Actor.Member = v.Project.Policy.Directory.Owner(by)
 	}
-	log, err := history.Parse(old.History).Append(record, sumOf(old.Data), v.known(e.Name))
+	lines, err := log.Append(record, sumOf(old.Data), v.known(e.Name))
 	if err != nil {
 		return project.Files{}, &HistoryError{Environment: e.Name, Path: v.Project.HistoryPath(e.Name), Err: err}
 	}
-	return project.Files{Data: data, History: log}, nil
+	return project.Files{Data: data, History: lines}, nil
 }
 
 // sumOf is a file's sum as a history wants it.
