@@ -24,17 +24,18 @@ func (e *HistoryError) Unwrap() error { return e.Err }
 func (v *Vault) files(e *Environment, action string, old project.Files) (project.Files, error) {
 	by := e.Doc.OpenedBy()
 	// Whoever may commit can have put a file there whose data key they know: what
-	// the history does not describe gets a new one, and so does a file in which
-	// there is no ciphertext to keep.
+	// the history does not describe gets a new one, and so does a file that gets
+	// its first values, in which there is no ciphertext to keep.
 	log := history.Parse(old.History)
-	if len(e.Before) == 0 || !log.Describes(sumOf(old.Data)) {
+	d := Diff(e.Before, e.Doc.Items())
+	first := len(d.Added) > 0 && d.Kept+len(d.Removed) == 0
+	if first || !log.Describes(sumOf(old.Data)) {
 		e.Doc.NewDataKey()
 	}
 	data, err := v.encrypt(e.Name, e.Doc)
 	if err != nil {
 		return project.Files{}, err
 	}
-	d := Diff(e.Before, e.Doc.Items())
 	record := history.Record{
 		Time:    v.Now(),
 		Actor:   v.Author,
