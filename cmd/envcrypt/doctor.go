@@ -192,7 +192,19 @@ func (d *diagnosis) environmentFile(v *vault.Vault, env project.Environment) {
 	if d.gitIgnores(v.Project.Path(env.Name)) {
 		d.problem(env.Name, "git ignores its file: add !/secrets/*.env to .gitignore")
 	}
+	op, err := d.begin(v.Project.Root, env.Name)
+	if err != nil {
+		d.problem(env.Name, "%v", err)
+		return
+	}
 	opened, err := v.Open(env.Name)
+	if err == nil {
+		d.openedBy(op, opened.Doc)
+	}
+	if unlogged := d.end(op, err); err == nil && unlogged != nil {
+		d.problem(env.Name, "%v", unlogged)
+		return
+	}
 	var none *crypt.NoIdentityError
 	switch {
 	case errors.As(err, &none):

@@ -57,6 +57,10 @@ func (a *app) init() error {
 			a.warningf("%s is missing, and was there: git checkout -- %s", a.relative(path), shellQuote(a.relative(path)))
 			continue
 		}
+		if _, err := os.Lstat(p.Path(env.Name)); err == nil {
+			a.notef("kept %s", a.relative(p.Path(env.Name)))
+			continue
+		}
 		if _, err := a.begin(p.Root, env.Name); err != nil {
 			return err
 		}

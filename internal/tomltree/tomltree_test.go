@@ -145,7 +145,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a = {b.c = 1, b.d = [[], [2]]}\na.b = 0x1_f # x\r\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > 1<<14 {
-			t.Skip("the decoder's time is quadratic")
+			return // the decoder's time is quadratic
 		}
 		root, err := Parse(text)
 		var want any
