@@ -60,6 +60,14 @@ func (p *policyParser) policy() *Policy {
 	policy.Directory.Members = p.members()
 	policy.Directory.Groups = p.groups(policy.Directory.Members)
 	policy.Environments = p.environments(&policy.Directory)
+	p.inheritance(policy.Environments)
+	policy.Vars = p.vars("vars")
+	policy.Keys = p.declarations(policy.names())
+	policy.Exceptions = p.exceptions(policy.names())
+	policy.declared = make(map[string]int, len(policy.Keys))
+	for i, d := range policy.Keys {
+		policy.declared[d.Name] = i
+	}
 	if p.root.Get("default") != nil {
 		policy.Default = p.string("default")
 		if names := policy.names(); !slices.Contains(names, policy.Default) {
@@ -77,12 +85,19 @@ func (p *policyParser) unknownKeys(table *tomltree.Node, at []string) {
 		var known []string
 		switch {
 		case len(at) == 1:
-			known = []string{"version", "default", "variable", "members", "groups", "environments"}
+			known = []string{"version", "default", "variable", "members", "groups", "environments", "vars", "keys", "check"}
 		case at[0] == "members" && len(at) == 3:
 			known = []string{"keys"}
 		case at[0] == "environments" && len(at) == 3:
-			known = []string{"readers", "protected", "allow"}
-		case len(at) == 2 && slices.Contains([]string{"members", "groups", "environments"}, at[0]):
+			known = []string{"readers", "reader_groups", "quorum", "protected", "allow", "inherits", "vars", "strict", "kind", "deny", "disable"}
+		case at[0] == "keys" && len(at) == 3:
+			known = []string{
+				"description", "required", "type", "values", "pattern", "min_length", "unique", "promote", "rotate", "example", "generate",
+			}
+		case at[0] == "check" && len(at) == 2:
+			known = []string{"ignore", "warn"}
+		case len(at) == 2 && slices.Contains([]string{"members", "groups", "environments", "vars", "keys"}, at[0]),
+			at[0] == "check" && len(at) == 3, at[0] == "environments" && len(at) == 4 && (at[2] == "vars" || at[2] == "deny"):
 			known = []string{name} // checked with what it names
 		}
 		if slices.Contains(known, name) {
@@ -186,6 +201,8 @@ func (p *policyParser) environments(directory *recipients.Directory) []Environme
 					`use letters, digits and "_", as in allow = ["NODE_OPTIONS"]`)
 			}
 		}
+		p.quorum(&env, table)
+		p.guards(&env, table)
 		p.readers(env, directory)
 		environments = append(environments, env)
 	}
@@ -197,7 +214,12 @@ func (p *policyParser) environments(directory *recipients.Directory) []Environme
 
 func (p *policyParser) readers(env Environment, directory *recipients.Directory) {
 	at := []string{"environments", env.Name, "readers"}
-	for i, reader := range env.Readers {
+	if len(env.ReaderGroups) > 0 {
+		at[2] = "reader_groups"
+		p.readerGroups(env, directory)
+	}
+	readers := env.readers()
+	for i, reader := range readers {
 		if p.err != nil {
 			return
 		}
@@ -207,7 +229,7 @@ func (p *policyParser) readers(env Environment, directory *recipients.Directory)
 			p.fail(at, reader, fmt.Sprintf("unknown reader %s of environment %s", quote(reader), quote(env.Name)),
 				p.unknownName(reader, directory.Members, directory.Groups))
 		}
-		if slices.Contains(env.Readers[:i], reader) {
+		if slices.Contains(readers[:i], reader) {
 			p.fail(at, reader, fmt.Sprintf("environment %s lists reader %s twice", quote(env.Name), quote(reader)), "list it once")
 		}
 	}
@@ -215,9 +237,34 @@ func (p *policyParser) readers(env Environment, directory *recipients.Directory)
 		_, isMember := directory.Members[reader] // who has a key, or that was the first mistake
 		return isMember || len(directory.Groups[reader]) > 0
 	}
-	if !slices.ContainsFunc(env.Readers, anybody) {
+	if !slices.ContainsFunc(readers, anybody) {
 		p.fail(at, "", fmt.Sprintf("environment %s has no readers", quote(env.Name)),
 			`add readers = ["NAME"], with a member, or a group that has members`)
+	}
+}
+
+// readerGroups refuses a group that nobody is in, and a member in two groups, who would be
+// more than one of the people that it takes.
+func (p *policyParser) readerGroups(env Environment, directory *recipients.Directory) {
+	at := []string{"environments", env.Name, "reader_groups"}
+	in := make(map[string]bool)
+	for _, group := range env.ReaderGroups {
+		readers, err := directory.Resolve(group)
+		if err != nil {
+			return // which is found out with its line
+		}
+		if len(readers) == 0 {
+			p.fail(at, "", fmt.Sprintf("a group of environment %s has no readers", quote(env.Name)), "each of reader_groups needs somebody with a key")
+		}
+		for _, r := range readers {
+			if in[r.Member] {
+				p.fail(at, "", fmt.Sprintf("%s is in two reader_groups of environment %s", quote(r.Member), quote(env.Name)),
+					"a quorum is of different people: each belongs to one group")
+			}
+		}
+		for _, r := range readers {
+			in[r.Member] = true
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"envcrypt/recipients"
@@ -14,6 +15,11 @@ type Policy struct {
 	Variable     string        // the process variable that names one; never ""
 	Environments []Environment // in the file's order, at least one
 	Directory    recipients.Directory
+	Vars         []Var         // plain values of all environments
+	Keys         []Declaration // in the file's order
+	Exceptions   []Exception   // from what check says
+
+	declared map[string]int // of Keys, by name
 }
 
 // Environment is one environment of a policy.
@@ -22,6 +28,26 @@ type Environment struct {
 	Readers   []string // members and groups
 	Protected bool     // writes ask for confirmation
 	Allow     []string // dangerous names of variables that exec may set
+
+	// ReaderGroups are in the place of Readers where it takes several people to open the
+	// environment: one reader of each of Quorum groups.
+	ReaderGroups [][]string
+	Quorum       int // from 2 to the number of ReaderGroups, else 0
+
+	Inherits string // the environment underneath; "" for none
+	Vars     []Var  // plain values
+	Strict   bool   // exec starts nothing while a required key is missing
+	Kind     string // KindProduction or KindDevelopment; "" leaves it to the name
+	Deny     []Rule
+	Disable  []string // built-in rules that do not count
+}
+
+// readers are all members and groups that are named, of whatever reader group.
+func (e *Environment) readers() []string {
+	if len(e.ReaderGroups) > 0 {
+		return slices.Concat(e.ReaderGroups...)
+	}
+	return e.Readers
 }
 
 // Environment returns the environment of that name, or an
@@ -50,7 +76,7 @@ func (p *Policy) Recipients(env string) ([]recipients.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.Directory.Resolve(e.Readers)
+	return p.Directory.Resolve(e.readers())
 }
 
 // UnknownEnvironmentError says that the policy has no environment of that name.

@@ -5,7 +5,7 @@
 // is proportional to the size of the text, which that of go-toml's own decoder is
 // not: that one looks for a key by going through all keys before it.
 //
-// Floats and dates are nodes without a value; whether a date exists is not checked.
+// Dates are nodes without a value; whether one exists is not checked.
 package tomltree
 
 import (
@@ -21,7 +21,7 @@ import (
 // Node is a table or a value.
 type Node struct {
 	Line  int      // from 1: of its key or header, the first if there are several; in a list, its own
-	Value any      // a string, bool, int64 or []*Node; nil for a table and for everything else
+	Value any      // a string, bool, int64, Float or []*Node; nil for a table and for everything else
 	Names []string // the keys of a table, in the file's order
 
 	nodes  []*Node          // for each name
@@ -42,6 +42,9 @@ const (
 	byHeader                    // [a]
 	byListHeader                // [[a]] makes a list: each adds a table, the last one is in use
 )
+
+// Float is a number with a fraction or an exponent, as it stands in the text.
+type Float string
 
 // SyntaxError says where text is not TOML. It has nothing of the text, which may be a
 // secret.
@@ -233,6 +236,8 @@ func (r *reader) value(node *Node, value *unstable.Node) {
 			r.fail(false) // too large
 		}
 		node.Value = n
+	case unstable.Float:
+		node.Value = Float(value.Data)
 	case unstable.InlineTable:
 		node.origin = asInlineTable
 		for pairs := value.Children(); pairs.Next(); {
