@@ -46,8 +46,8 @@ func (l *Log) Append(r Record, current string, known func(file string) bool) ([]
 	if r.File == current && r.Found == "" {
 		return nil, errors.New("a history record of a write that changed nothing")
 	}
-	r.Time = r.Time.UTC().Truncate(time.Second)
-	for _, names := range []*[]string{&r.Keys.Added, &r.Keys.Changed, &r.Keys.Removed, &r.Readers.Gained, &r.Readers.Lost} {
+	r.Time, r.Until = r.Time.UTC().Truncate(time.Second), r.Until.UTC().Truncate(time.Second)
+	for _, names := range []*[]string{&r.Rotate, &r.Allowed, &r.Keys.Added, &r.Keys.Changed, &r.Keys.Removed, &r.Readers.Gained, &r.Readers.Lost} {
 		*names = slices.Compact(slices.Sorted(slices.Values(*names)))
 	}
 	text, err := json.Marshal(r)

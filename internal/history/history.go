@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// Record is one write. The caller of [Log.Append] gives Time, Actor, Action, Keys, From,
-// Readers and File; the rest is filled in.
+// Record is one write. The caller of [Log.Append] gives what comes before Found; the rest
+// is filled in.
 type Record struct {
 	Seq     int       `json:"seq"`  // one more than the greatest of the lines it follows
 	Time    time.Time `json:"time"` // UTC, whole seconds
@@ -29,6 +29,14 @@ type Record struct {
 	From    string    `json:"from,omitempty"` // the environment that a promotion took from
 	Readers Readers   `json:"readers,omitzero"`
 	File    string    `json:"file"` // see [Sum]: the environment file after the write
+
+	// Rotate names the keys whose values whoever lost access has been able to read: each is
+	// due for a new value at its source.
+	Rotate []string `json:"rotate,omitempty"`
+	// Until is when the old values go that the write kept beside the new ones.
+	Until   time.Time `json:"until,omitzero"`
+	Allowed []string  `json:"allowed,omitempty"` // guard rules that somebody overrode
+	Reason  string    `json:"reason,omitempty"`  // what they said why
 
 	// Found is the sum of the file that the write replaced, or [None] if there was none. It
 	// is there only if that was not what the lines it follows had left: the file was older

@@ -28,7 +28,7 @@ func (v *Vault) files(e *Environment, action string, old project.Files) (project
 	// its first values, in which there is no ciphertext to keep.
 	log := history.Parse(old.History)
 	d := Diff(e.Before, e.Doc.Items())
-	first := len(d.Added) > 0 && d.Kept+len(d.Removed) == 0
+	first := len(d.Added) > 0 && len(d.Known)+len(d.Removed) == 0
 	if first || !log.Describes(sumOf(old.Data)) {
 		e.Doc.NewDataKey()
 	}
@@ -43,6 +43,13 @@ func (v *Vault) files(e *Environment, action string, old project.Files) (project
 		Keys:    history.Keys{Added: d.Added, Changed: d.Changed, Removed: d.Removed},
 		Readers: v.readerNames(e.Readers),
 		File:    history.Sum(data),
+		From:    v.Note.From,
+		Until:   v.Note.Until,
+		Allowed: v.Note.Allowed,
+		Reason:  v.Note.Reason,
+	}
+	if len(e.Readers.Lost) > 0 {
+		record.Rotate = d.Known
 	}
 	if by != "" {
 		record.Actor.Member = v.Project.Policy.Directory.Owner(by)
@@ -79,10 +86,15 @@ func (v *Vault) readerNames(r Readers) (names history.Readers) {
 	return names
 }
 
-// Name returns the member whose public key text is, or the key cut short.
+// Name returns the member whose public key text is or was, or the key cut short.
 func (v *Vault) Name(text string) string {
 	if owner := v.Project.Policy.Directory.Owner(text); owner != "" {
 		return owner
+	}
+	if v.Former != nil {
+		if owner := v.Former.Owner(text); owner != "" {
+			return owner
+		}
 	}
 	return recipients.Short(text)
 }
@@ -103,7 +115,7 @@ func (v *Vault) History(name string) (log *history.Log, problems []history.Probl
 // Changes is the difference of two sets of values, by name.
 type Changes struct {
 	Added, Changed, Removed []string
-	Kept                    int // keys that were there before and still are
+	Known                   []string // keys that were there before and still are
 }
 
 // Diff compares the values of two lists of lines.
@@ -125,9 +137,9 @@ func Diff(before, after []crypt.Item) Changes {
 			d.Added = append(d.Added, it.Key)
 		case was != it.Value:
 			d.Changed = append(d.Changed, it.Key)
-			d.Kept++
+			d.Known = append(d.Known, it.Key)
 		default:
-			d.Kept++
+			d.Known = append(d.Known, it.Key)
 		}
 		delete(old, it.Key)
 	}
@@ -140,7 +152,7 @@ func Diff(before, after []crypt.Item) Changes {
 }
 
 // RemovesAll tells whether every key that was there is gone.
-func (d Changes) RemovesAll() bool { return len(d.Removed) > 0 && d.Kept == 0 }
+func (d Changes) RemovesAll() bool { return len(d.Removed) > 0 && len(d.Known) == 0 }
 
 // None tells whether there is no difference.
 func (d Changes) None() bool { return len(d.Added)+len(d.Changed)+len(d.Removed) == 0 }

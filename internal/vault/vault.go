@@ -34,9 +34,23 @@ type Vault struct {
 	// Author is the user and host that the history names. Its member is whose
 	// identity opened the file, and where nothing is opened, the one given here.
 	Author history.Actor
+	// Note goes into the history's records of what is written.
+	Note Note
+	// Former is the directory that the policy had before, nil for none: it names those who
+	// are no members any more.
+	Former *recipients.Directory
 	// Committed tells of an environment whether its file ever had content of a
 	// given sum, in any revision that git has; see [history.Log.Verify].
 	Committed func(environment string) func(sum string) bool
+}
+
+// Note is what a command knows of its writes beside what changes in a file; see
+// [history.Record].
+type Note struct {
+	From    string
+	Until   time.Time
+	Allowed []string
+	Reason  string
 }
 
 // An Environment is one that has been opened.
