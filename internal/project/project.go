@@ -28,7 +28,8 @@ type Project struct {
 	Root   string
 	Policy *Policy
 
-	text []byte // of the policy
+	text    []byte // of the policy, as it was read
+	amended []byte // what is to replace it, nil for nothing
 }
 
 // Find returns the project that dir is in: that of the nearest directory, from dir

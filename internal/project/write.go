@@ -84,6 +84,7 @@ func (l *Lock) replace(target string, w write) error {
 type Staged struct {
 	lock            *Lock
 	dir, name, temp string // relative to the lock's root
+	old             string // a second name of what is replaced, if one is kept
 	w               write
 }
 

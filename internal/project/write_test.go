@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 }
 
 func writer(what string, p *Project, text string) error {
+	if step, ok := strings.CutPrefix(what, "amend-"); ok {
+		return amender(step, p.Root, text)
+	}
 	switch what {
 	case "append":
 	case "limited": // a file-size limit, whose signal is ignored as a careful program's would be

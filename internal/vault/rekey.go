@@ -64,7 +64,7 @@ func (v *Vault) Rekey(steps []Step, done func(i int)) (err error) {
 	staged := make([][]*project.Staged, len(steps))
 	v.each(len(steps), func(i int) {
 		if steps[i].Err == nil && steps[i].Readers.Differ() {
-			staged[i], steps[i].Err = v.stage(lock, &steps[i])
+			staged[i], steps[i].Err = v.stage(lock, &steps[i], "rekey")
 		}
 	})
 	var mu sync.Mutex
@@ -79,7 +79,7 @@ func (v *Vault) Rekey(steps []Step, done func(i int)) (err error) {
 	return nil
 }
 
-func (v *Vault) stage(lock *project.Lock, s *Step) ([]*project.Staged, error) {
+func (v *Vault) stage(lock *project.Lock, s *Step, action string) ([]*project.Staged, error) {
 	env, err := v.Open(s.Environment)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (v *Vault) stage(lock *project.Lock, s *Step) ([]*project.Staged, error) {
 		return nil, err
 	}
 	old.Data = env.data // which is what was opened
-	new, err := v.files(env, "rekey", old)
+	new, err := v.files(env, action, old)
 	if err != nil {
 		return nil, err
 	}
