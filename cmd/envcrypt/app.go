@@ -98,6 +98,7 @@ func commandTable() []commandEntry {
 		{[]string{"export", "pull", "decrypt"}, (*app).exportCommand},
 		{[]string{"import"}, (*app).importCommand},
 		{[]string{"rekey", "updatekeys"}, (*app).rekeyCommand},
+		{[]string{"access"}, (*app).accessCommand},
 		{[]string{"seal"}, (*app).sealCommand},
 		{[]string{"history"}, (*app).historyCommand},
 		{[]string{"audit"}, (*app).auditCommand},
