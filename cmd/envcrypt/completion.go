@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"envcrypt/crypt"
-
 	"github.com/urfave/cli/v2"
 )
 
@@ -152,14 +150,13 @@ func (a *app) environmentNames() (names []string) {
 }
 
 // keyNames lists the keys of the environment that the words so far choose.
-func (a *app) keyNames() []string {
-	data, _, err := a.readEncrypted("", "")
+func (a *app) keyNames() (names []string) {
+	values, err := a.named("", "")
 	if err != nil {
 		return nil
 	}
-	summary, err := crypt.Inspect(data, crypt.Dotenv)
-	if err != nil {
-		return nil
+	for _, v := range values {
+		names = append(names, v.Key)
 	}
-	return summary.Keys
+	return names
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"envcrypt/crypt"
 	"envcrypt/internal/launch"
 
 	"github.com/urfave/cli/v2"
@@ -85,13 +84,20 @@ func (a *app) exec(file string, argv []string, o launch.Options) error {
 	if err != nil {
 		return err
 	}
-	doc, err := a.execDocument(file, &o)
+	src, err := a.source(file, "", o.Only...)
 	if err != nil {
 		return err
 	}
-	var values [][2]string
-	for key, value := range doc.All() {
-		values = append(values, [2]string{key, value})
+	o.Allow, o.Name = src.environment.Allow, src.environment.Name
+	switch {
+	case file == "":
+		o.Variable = a.policy.Variable
+	case o.Name != "":
+		o.Variable = defaultVariable
+	}
+	values := make([][2]string, 0, len(src.values))
+	for _, v := range src.values {
+		values = append(values, [2]string{v.Key, v.Value})
 	}
 	env, err := launch.Environ(a.env, values, o)
 	if err != nil {
@@ -107,24 +113,6 @@ func (a *app) exec(file string, argv []string, o launch.Options) error {
 		a.ops = ops // which did not come about after all
 	}
 	return err
-}
-
-// execDocument opens what exec takes values from, and notes in o what the policy
-// says about the command's variables.
-func (a *app) execDocument(file string, o *launch.Options) (*crypt.Document, error) {
-	if file == "" {
-		env, err := a.open("", o.Only...)
-		if err != nil {
-			return nil, err
-		}
-		o.Variable, o.Name, o.Allow = a.policy.Variable, env.Name, env.Allow
-		return env.Doc, nil
-	}
-	doc, name, err := a.openFile(file, o.Only...)
-	if err == nil && name != "" {
-		o.Variable, o.Name = defaultVariable, name
-	}
-	return doc, err
 }
 
 // defaultVariable is what the policy's variable is called where there is no

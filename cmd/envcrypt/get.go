@@ -6,11 +6,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"envcrypt/crypt"
 	"envcrypt/envfile"
 	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
+	"envcrypt/internal/vault"
 
 	"github.com/urfave/cli/v2"
 )
@@ -41,17 +43,13 @@ EXAMPLES:
 }
 
 func (a *app) get(file, key string) error {
-	doc, err := a.document(file, "", key)
+	src, err := a.source(file, "", key)
 	if err != nil {
 		return err
 	}
-	value, ok := doc.Get(key)
+	value, ok := src.get(key)
 	if !ok {
-		where := file
-		if where == "" {
-			where = a.ops[len(a.ops)-1].Entry.Environment
-		}
-		return &noKeyError{key: key, environment: where}
+		return &noKeyError{key: key, environment: src.where}
 	}
 	if err := a.endAll(nil); err != nil {
 		return err
@@ -79,23 +77,30 @@ func (a *app) printJSON(v any) error {
 
 func (a *app) keysCommand() *cli.Command {
 	var file string
+	var origin bool
 	return a.command(cli.Command{
 		Usage:     "list an environment's keys",
 		ArgsUsage: "[ENV]",
-		Description: `Prints the names of an environment's keys, in the order of its file. It needs
-no identity, and so cannot tell whether somebody tampered with the names.
+		Description: `Prints the names of an environment's keys, with those of the policy's vars and
+of the environments that it inherits from. It needs no identity, and so cannot
+tell whether somebody tampered with the names. With --origin it says where each
+comes from: vars (of all environments), ENV vars (its own), ENV (its file).
 
 EXAMPLES:
    envcrypt keys production
+   envcrypt keys preview --origin
    envcrypt keys staging --json
    envcrypt keys -f backup/production.env`,
-		Flags: []cli.Flag{a.environmentFlag(), fileFlag(&file), a.jsonFlag()},
+		Flags: []cli.Flag{
+			a.environmentFlag(), fileFlag(&file), a.jsonFlag(),
+			&cli.BoolFlag{Name: "origin", Usage: "say which layer each comes from", Destination: &origin},
+		},
 	}, func(c *cli.Context) error {
 		args, err := arguments(c, 0, 1)
 		if err != nil {
 			return err
 		}
-		return a.listKeys(file, first(args))
+		return a.listKeys(file, first(args), origin)
 	})
 }
 
@@ -106,19 +111,22 @@ func first(args []string) string {
 	return args[0]
 }
 
-func (a *app) listKeys(file, argument string) error {
-	data, path, err := a.readEncrypted(file, argument)
-	if err != nil {
+func (a *app) listKeys(file, argument string, origin bool) error {
+	values, err := a.named(file, argument)
+	switch {
+	case err != nil:
 		return err
+	case origin:
+		return a.listOrigins(values)
 	}
-	summary, err := crypt.Inspect(data, formatOf(path))
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	names := []string{}
+	for _, v := range values {
+		names = append(names, v.Key)
 	}
 	if a.json {
-		return a.printJSON(append([]string{}, summary.Keys...))
+		return a.printJSON(names)
 	}
-	for _, key := range summary.Keys {
+	for _, key := range names {
 		if _, err := fmt.Fprintln(a.out, key); err != nil {
 			return err
 		}
@@ -126,22 +134,38 @@ func (a *app) listKeys(file, argument string) error {
 	return nil
 }
 
-// readEncrypted reads the file that a command names, without opening it.
-func (a *app) readEncrypted(file, argument string) (data []byte, path string, err error) {
-	if file != "" {
-		data, err = project.ReadFile(file, project.FileSizeLimit)
-		return data, file, err
+// keyOrigin is a line of "keys --origin".
+type keyOrigin struct {
+	Key    string `json:"key"`
+	Origin string `json:"origin"`
+}
+
+func (a *app) listOrigins(values []vault.Value) error {
+	rows := []keyOrigin{}
+	for _, v := range values {
+		rows = append(rows, keyOrigin{v.Key, originName(v.Origin)})
 	}
-	v, err := a.vault()
-	if err != nil {
-		return nil, "", err
+	if a.json {
+		return a.printJSON(rows)
 	}
-	env, err := a.choose(v.Project.Policy, argument)
-	if err != nil {
-		return nil, "", err
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\n", r.Key, r.Origin)
 	}
-	data, err = v.Read(env.Name)
-	return data, v.Project.Path(env.Name), err
+	return w.Flush()
+}
+
+// originName is what a layer is called: [vars], ENV's [vars], or ENV's file.
+func originName(o vault.Origin) string {
+	switch {
+	case o.Environment == "" && o.Plain:
+		return "vars"
+	case o.Plain:
+		return o.Environment + " vars"
+	case o.Environment == "":
+		return "file"
+	}
+	return o.Environment
 }
 
 func (a *app) exportCommand() *cli.Command {
@@ -175,18 +199,10 @@ EXAMPLES:
 }
 
 // refuseDangerous is exec's rule for what a shell is going to run.
-func (a *app) refuseDangerous(file, argument string, vars []envfile.Var) error {
-	var allow []string
-	if file == "" {
-		env, err := a.choose(a.policy, argument)
-		if err != nil {
-			return err
-		}
-		allow = env.Allow
-	}
+func refuseDangerous(src *source) error {
 	var refused []string
-	for _, v := range vars {
-		if launch.Dangerous(v.Key) && !slices.Contains(allow, v.Key) {
+	for _, v := range src.values {
+		if launch.Dangerous(v.Key) && !slices.Contains(src.environment.Allow, v.Key) {
 			refused = append(refused, v.Key)
 		}
 	}
@@ -216,16 +232,16 @@ func (a *app) export(file, argument, format, output string) error {
 	if !ok {
 		return usagef("no such format: %s; there are dotenv, json, yaml, shell and keys", showName(format))
 	}
-	doc, err := a.document(file, argument)
+	src, err := a.source(file, argument)
 	if err != nil {
 		return err
 	}
 	var vars []envfile.Var
-	for key, value := range doc.All() {
-		vars = append(vars, envfile.Var{Key: key, Value: value})
+	for _, v := range src.values {
+		vars = append(vars, envfile.Var{Key: v.Key, Value: v.Value})
 	}
 	if format == "shell" { // which is for eval
-		if err := a.refuseDangerous(file, argument, vars); err != nil {
+		if err := refuseDangerous(src); err != nil {
 			return err
 		}
 	}

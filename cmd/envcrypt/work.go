@@ -90,20 +90,6 @@ func (a *app) choose(p *project.Policy, argument string) (project.Environment, e
 	return p.Environment(name)
 }
 
-// open opens the chosen environment for reading keys of it or, with none, all. It
-// warns where its recipients are not the policy's. Before anything of it is used,
-// endAll has to be called, which the machine's audit log may refuse.
-func (a *app) open(argument string, keys ...string) (*vault.Environment, error) {
-	_, env, _, err := a.enter(argument, (*vault.Vault).Open, keys...)
-	if err != nil {
-		return nil, err
-	}
-	if env.Readers.Differ() {
-		a.warningf("the recipients of %s differ from the policy's readers: run \"envcrypt rekey %s\"", env.Name, env.Name)
-	}
-	return env, nil
-}
-
 // enter opens the chosen environment, after noting in the audit log that keys of
 // it or, with none, all are about to be read or written.
 func (a *app) enter(argument string, open func(*vault.Vault, string) (*vault.Environment, error), keys ...string) (*vault.Vault, *vault.Environment, *audit.Op, error) {
@@ -208,21 +194,4 @@ func (a *app) openFile(path string, keys ...string) (doc *crypt.Document, name s
 		name = ""
 	}
 	return doc, name, nil
-}
-
-// document opens what a reading command works on: the file of -f, or an
-// environment.
-func (a *app) document(file, argument string, keys ...string) (*crypt.Document, error) {
-	if file != "" {
-		if argument != "" {
-			return nil, usagef("-f names the file: ENV goes with -e")
-		}
-		doc, _, err := a.openFile(file, keys...)
-		return doc, err
-	}
-	env, err := a.open(argument, keys...)
-	if err != nil {
-		return nil, err
-	}
-	return env.Doc, nil
 }
