@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"envcrypt/crypt"
 	"envcrypt/internal/project"
@@ -102,24 +101,23 @@ func (a *app) printAccess(t *accessTable) error {
 	if a.json {
 		return a.printJSON(t)
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "\t%s\n", strings.Join(t.Environments, "\t"))
+	table := [][]string{append([]string{""}, t.Environments...)}
 	for _, r := range t.Rows {
 		name := r.Member
 		if name == "" {
 			name = recipients.Short(r.Key)
 		}
-		fmt.Fprint(w, oneLine(name))
+		line := []string{name}
 		for _, env := range t.Environments {
 			state := r.Environments[env]
 			if state == accessNone {
 				state = "-"
 			}
-			fmt.Fprintf(w, "\t%s", state)
+			line = append(line, state)
 		}
-		fmt.Fprintln(w)
+		table = append(table, line)
 	}
-	if err := w.Flush(); err != nil {
+	if err := a.printTable(table); err != nil {
 		return err
 	}
 	for _, env := range slices.Sorted(maps.Keys(t.Failed)) {
@@ -281,19 +279,18 @@ func (a *app) printReaders(env project.Environment, rows []accessReader) error {
 	if env.Quorum > 0 {
 		a.notef("%s takes readers of %d of its %d groups together", env.Name, env.Quorum, len(env.ReaderGroups))
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	var table [][]string
 	for _, r := range rows {
-		member := r.Member
+		member, via := r.Member, strings.Join(r.Via, ", ")
 		if member == "" {
 			member = "(nobody)"
 		}
-		via := strings.Join(r.Via, ", ")
 		if via == "" {
 			via = "-"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", oneLine(member), r.State, oneLine(via), oneLine(recipients.Short(r.Key)))
+		table = append(table, []string{member, r.State, via, recipients.Short(r.Key)})
 	}
-	return w.Flush()
+	return a.printTable(table)
 }
 
 // readsThrough names the groups through which a member reads an environment.

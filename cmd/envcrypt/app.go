@@ -99,6 +99,7 @@ func commandTable() []commandEntry {
 		{[]string{"import"}, (*app).importCommand},
 		{[]string{"rekey", "updatekeys"}, (*app).rekeyCommand},
 		{[]string{"access"}, (*app).accessCommand},
+		{[]string{"compare", "diff"}, (*app).compareCommand},
 		{[]string{"seal"}, (*app).sealCommand},
 		{[]string{"history"}, (*app).historyCommand},
 		{[]string{"audit"}, (*app).auditCommand},

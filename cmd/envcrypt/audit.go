@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"envcrypt/crypt"
@@ -281,15 +280,15 @@ func (a *app) verifyAudit() error {
 	if a.json {
 		err = a.printJSON(found)
 	} else {
-		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+		var table [][]string
 		for _, p := range report.Problems {
 			kind := string(p.Kind)
 			if p.Kind.Mild() {
 				kind += " (harmless)"
 			}
-			fmt.Fprintf(w, "%s\t%s\n", kind, oneLine(p.String()))
+			table = append(table, []string{kind, p.String()})
 		}
-		err = w.Flush()
+		err = a.printTable(table)
 	}
 	switch {
 	case err != nil:

@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"envcrypt/crypt"
 	"envcrypt/envfile"
@@ -148,11 +147,11 @@ func (a *app) listOrigins(values []vault.Value) error {
 	if a.json {
 		return a.printJSON(rows)
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	var table [][]string
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\n", r.Key, r.Origin)
+		table = append(table, []string{r.Key, r.Origin})
 	}
-	return w.Flush()
+	return a.printTable(table)
 }
 
 // originName is what a layer is called: [vars], ENV's [vars], or ENV's file.

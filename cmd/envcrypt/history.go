@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"envcrypt/internal/history"
@@ -95,11 +94,11 @@ func (a *app) showHistory(argument string, f history.Filter, byKey bool) error {
 	if a.json {
 		return a.printJSON(append([]history.Record{}, records...))
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	var table [][]string
 	for _, r := range records {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Time.Local().Format("2006-01-02 15:04"), oneLine(actorName(r.Actor)), oneLine(r.Action), oneLine(recordText(r)))
+		table = append(table, []string{r.Time.Local().Format("2006-01-02 15:04"), actorName(r.Actor), r.Action, recordText(r)})
 	}
-	return w.Flush()
+	return a.printTable(table)
 }
 
 // keyChange is one line of "history --keys".
@@ -121,11 +120,11 @@ func (a *app) showKeyHistory(newest []history.Record, key string) error {
 	if a.json {
 		return a.printJSON(rows)
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	var table [][]string
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", oneLine(r.Key), r.What, r.Time.Local().Format("2006-01-02 15:04"), oneLine(actorName(r.Actor)))
+		table = append(table, []string{r.Key, string(r.What), r.Time.Local().Format("2006-01-02 15:04"), actorName(r.Actor)})
 	}
-	return w.Flush()
+	return a.printTable(table)
 }
 
 // actorName names who wrote: the member, and from where.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"text/tabwriter"
 
 	"golang.org/x/term"
 )
@@ -43,6 +44,27 @@ func (t *tui) print(text string) error {
 	}
 	_, err := io.WriteString(t.out, text)
 	return err
+}
+
+// printTable prints rows of cells in columns, two blanks apart, whatever is in them.
+func (t *tui) printTable(rows [][]string) error {
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = strings.ReplaceAll(oneLine(cell), "\t", " ")
+		}
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(t.out, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // escapeControls replaces what a terminal would obey. Line ends and tabs stay.
