@@ -31,7 +31,12 @@ var imports = map[string][]string{
 		"envcrypt/crypt", "envcrypt/envfile", "envcrypt/recipients", "envcrypt/internal/tomltree", "golang.org/x/sys/...",
 	},
 	"envcrypt/internal/vault": {
-		"envcrypt/crypt", "envcrypt/recipients", "envcrypt/internal/project", "envcrypt/internal/history", "filippo.io/age/...",
+		"envcrypt/crypt", "envcrypt/recipients", "envcrypt/internal/guard", "envcrypt/internal/history", "envcrypt/internal/project",
+		"filippo.io/age/...",
+	},
+	"envcrypt/internal/check": {
+		"envcrypt/crypt", "envcrypt/recipients", "envcrypt/internal/guard", "envcrypt/internal/history", "envcrypt/internal/project",
+		"envcrypt/internal/vault",
 	},
 	"envcrypt/internal/history":  {},
 	"envcrypt/internal/audit":    {"envcrypt/internal/project", "envcrypt/internal/tomltree", "golang.org/x/sys/..."},

@@ -36,6 +36,7 @@ type app struct {
 	action   string      // the command, as the log calls it
 	command0 string      // what exec runs
 	reason   string
+	allowed  []string // guard rules that do not refuse
 
 	keys   *keyring        // of the vault or file that was opened last
 	policy *project.Policy // of the project, once it is read
@@ -99,6 +100,7 @@ func commandTable() []commandEntry {
 		{[]string{"import"}, (*app).importCommand},
 		{[]string{"rekey", "updatekeys"}, (*app).rekeyCommand},
 		{[]string{"access"}, (*app).accessCommand},
+		{[]string{"promote"}, (*app).promoteCommand},
 		{[]string{"compare", "diff"}, (*app).compareCommand},
 		{[]string{"seal"}, (*app).sealCommand},
 		{[]string{"history"}, (*app).historyCommand},
@@ -150,6 +152,9 @@ func (a *app) command(c cli.Command, run func(c *cli.Context) error) *cli.Comman
 	}
 	c.Action = func(ctx *cli.Context) error {
 		a.identityFiles = ctx.StringSlice("identity")
+		if a.allowed = list(ctx, "allow"); len(a.allowed) > 0 && strings.TrimSpace(a.reason) == "" {
+			return usagef("--allow needs --reason TEXT: it is recorded")
+		}
 		return run(ctx)
 	}
 	return &c
@@ -176,7 +181,11 @@ func (a *app) environmentFlag() cli.Flag {
 }
 
 func (a *app) reasonFlag() cli.Flag {
-	return &cli.StringFlag{Name: "reason", Usage: "`TEXT` for the machine's audit log", Destination: &a.reason}
+	return &cli.StringFlag{Name: "reason", Usage: "`TEXT` for the audit log, and why a rule is overridden", Destination: &a.reason}
+}
+
+func (a *app) allowFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "allow", Usage: "override the guard rule `RULE`, with a --reason; repeatable"}
 }
 
 func (a *app) yesFlag() cli.Flag {

@@ -115,6 +115,8 @@ func (a *app) outcome(err error) (audit.Outcome, string) {
 		return audit.Denied, "not confirmed"
 	case code == exitNoIdentity:
 		return audit.Denied, "no identity"
+	case code == exitFinding:
+		return audit.Denied, "refused by a rule"
 	case code == exitDamaged:
 		return audit.Denied, "damaged or not sealed"
 	case code == exitChanged:

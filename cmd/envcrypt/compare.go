@@ -160,7 +160,7 @@ func (a *app) compareNames(p *project.Policy, args []string) ([]string, error) {
 // wanted and one of the user's keys opens it.
 func (a *app) compareColumn(v *vault.Vault, name string, values bool) (*column, error) {
 	if values {
-		opened, err := a.openWith(v, name)
+		opened, err := a.lookThrough(v, name)
 		var none *crypt.NoIdentityError
 		switch {
 		case err == nil:
@@ -177,27 +177,14 @@ func (a *app) compareColumn(v *vault.Vault, name string, values bool) (*column, 
 	return newColumn(name, named, false), nil
 }
 
-// openWith opens an environment and what lies underneath it, each noted in the audit log.
-func (a *app) openWith(v *vault.Vault, name string) ([]vault.Value, error) {
-	open := func(name string) (*vault.Environment, error) {
-		op, err := a.begin(v.Project.Root, name)
-		if err != nil {
-			return nil, err
-		}
-		env, err := v.Open(name)
-		if err == nil {
-			a.openedBy(op, env.Doc)
-		}
-		if unlogged := a.end(op, err); err == nil {
-			err = unlogged
-		}
-		return env, err
-	}
-	env, err := open(name)
+// lookThrough opens an environment and what lies underneath it.
+func (a *app) lookThrough(v *vault.Vault, name string) ([]vault.Value, error) {
+	look := func(name string) (*vault.Environment, error) { return a.look(v, name) }
+	env, err := look(name)
 	if err != nil {
 		return nil, err
 	}
-	return v.Resolve(env, open)
+	return v.Resolve(env, look)
 }
 
 // compareColumns makes a row for each key that a column has, and for each declared one that

@@ -37,7 +37,7 @@ EXAMPLES:
    EDITOR="code --wait" envcrypt edit
    generate-config | envcrypt edit staging --from -`,
 		Flags: []cli.Flag{
-			a.environmentFlag(), a.reasonFlag(),
+			a.environmentFlag(), a.allowFlag(), a.reasonFlag(),
 			&cli.StringFlag{Name: "from", Usage: "take the text from `FILE`, - for standard input", Destination: &from},
 			a.yesFlag(), a.dryRunFlag(),
 		},
@@ -161,6 +161,9 @@ func (s *editing) inEditor() error {
 		}
 		items, badLine, err := parseText(edited)
 		if err == nil {
+			badLine, err = s.refuse(edited, items)
+		}
+		if err == nil {
 			s.text, s.items = edited, items
 			return nil
 		}
@@ -173,6 +176,25 @@ func (s *editing) inEditor() error {
 		}
 		line = badLine
 	}
+}
+
+// refuse refuses values that the policy does not want, with the line of the first.
+func (s *editing) refuse(text []byte, items []crypt.Item) (line int, err error) {
+	err = s.vault.Refuse(s.env, items)
+	var denied *vault.DeniedError
+	if !errors.As(err, &denied) {
+		return 0, err
+	}
+	f, perr := envfile.Parse(text)
+	if perr != nil {
+		return 0, err
+	}
+	for _, it := range f.Items() {
+		if it.Kind == envfile.Entry && it.Key == denied.Violations[0].Key {
+			line = it.Line
+		}
+	}
+	return line, err
 }
 
 // askAgain asks whether a text with an error shall be edited once more. A text
@@ -251,7 +273,7 @@ func (s *editing) save() error {
 	s.showChanges(d, s.dryRun)
 	s.warnDangerous(s.env.Environment, append(d.Added, d.Changed...))
 	if s.dryRun {
-		return nil
+		return s.vault.Refuse(s.env, s.items)
 	}
 	err := s.confirmSave(d)
 	if err == nil {

@@ -14,7 +14,7 @@ const execName = "exec"
 
 func (a *app) execCommand() *cli.Command {
 	var file string
-	var pristine bool
+	var pristine, strict bool
 	return a.command(cli.Command{
 		Usage:     "run a command with an environment's values",
 		ArgsUsage: "-- CMD [ARG...]",
@@ -31,9 +31,10 @@ EXAMPLES:
    envcrypt exec -e production --only DATABASE_URL -- psql
    envcrypt exec -f /etc/app/production.env -e production -- ./server`,
 		Flags: []cli.Flag{
-			a.environmentFlag(), a.reasonFlag(),
+			a.environmentFlag(), a.allowFlag(), a.reasonFlag(),
 			&cli.StringSliceFlag{Name: "only", Usage: "pass these `KEYS` alone"},
 			&cli.StringSliceFlag{Name: "keep", Usage: "`KEYS` for which the caller's variable wins"},
+			&cli.BoolFlag{Name: "strict", Usage: "start nothing while a required key is missing", Destination: &strict},
 			&cli.BoolFlag{Name: "pristine", Usage: "pass nothing else that the caller has", Destination: &pristine},
 			fileFlag(&file),
 		},
@@ -47,7 +48,7 @@ EXAMPLES:
 			return errKeyName
 		}
 		a.command0 = argv[0]
-		return a.exec(file, argv, o)
+		return a.exec(file, argv, strict, o)
 	})
 }
 
@@ -74,7 +75,7 @@ func list(c *cli.Context, flag string) []string {
 
 // exec becomes a command. It returns only where that fails, or where the system
 // cannot replace a process.
-func (a *app) exec(file string, argv []string, o launch.Options) error {
+func (a *app) exec(file string, argv []string, strict bool, o launch.Options) error {
 	for _, name := range o.Keep {
 		if launch.HoldsIdentity(name) {
 			return usagef("--keep: %s can hold a private key, which no command gets", showName(name))
@@ -86,6 +87,17 @@ func (a *app) exec(file string, argv []string, o launch.Options) error {
 	}
 	src, err := a.source(file, "", o.Only...)
 	if err != nil {
+		return err
+	}
+	if strict || src.environment.Strict {
+		if err := src.refuseIncomplete(); err != nil {
+			return err
+		}
+	}
+	passed := func(key string) bool {
+		return (o.Only == nil || slices.Contains(o.Only, key)) && !slices.Contains(o.Keep, key)
+	}
+	if err := a.refuseUse(src, passed); err != nil {
 		return err
 	}
 	o.Allow, o.Name = src.environment.Allow, src.environment.Name

@@ -183,7 +183,7 @@ EXAMPLES:
    envcrypt export -e development -o .env
    eval "$(envcrypt export --format shell)"`,
 		Flags: []cli.Flag{
-			a.environmentFlag(), a.reasonFlag(),
+			a.environmentFlag(), a.allowFlag(), a.reasonFlag(),
 			&cli.StringFlag{Name: "format", Usage: "dotenv, json, yaml, shell or keys `FORMAT`", Value: "dotenv", Destination: &format},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write `FILE`, mode 0600, instead of standard output", Destination: &output},
 			fileFlag(&file), jsonFormatFlag(&format),
@@ -234,6 +234,11 @@ func (a *app) export(file, argument, format, output string) error {
 	src, err := a.source(file, argument)
 	if err != nil {
 		return err
+	}
+	if format != "keys" {
+		if err := a.refuseUse(src, func(string) bool { return true }); err != nil {
+			return err
+		}
 	}
 	var vars []envfile.Var
 	for _, v := range src.values {

@@ -151,6 +151,15 @@ func recordText(r history.Record) string {
 	if r.From != "" {
 		parts = append(parts, "from "+r.From)
 	}
+	if len(r.Allowed) > 0 {
+		parts = append(parts, "allowed "+strings.Join(r.Allowed, ", ")+": "+r.Reason)
+	}
+	if len(r.Rotate) > 0 {
+		parts = append(parts, "to rotate: "+strings.Join(r.Rotate, ", "))
+	}
+	if !r.Until.IsZero() {
+		parts = append(parts, "old values until "+r.Until.Local().Format("2006-01-02 15:04"))
+	}
 	if r.Found != "" {
 		parts = append(parts, "(over a change made outside envcrypt)")
 	}

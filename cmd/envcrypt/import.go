@@ -27,7 +27,7 @@ EXAMPLES:
    envcrypt import -e staging -n settings.yaml
    fetch-config | envcrypt import - --format json`,
 		Flags: []cli.Flag{
-			a.environmentFlag(), a.reasonFlag(),
+			a.environmentFlag(), a.allowFlag(), a.reasonFlag(),
 			&cli.StringFlag{Name: "format", Usage: "dotenv, json or yaml `FORMAT`; by default from the file's name", Destination: &format},
 			a.yesFlag(), a.dryRunFlag(),
 		},
@@ -73,8 +73,8 @@ func (a *app) importFile(name, format string) error {
 		a.notef("left out %s above keys that are there already", count(dropped, "comment line"))
 	}
 	a.warnDangerous(env.Environment, append(d.Added, d.Changed...))
-	if a.dryRun {
-		return nil
+	if err := v.Refuse(env, after); err != nil || a.dryRun {
+		return err
 	}
 	if err := a.confirmAll(env, d); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"envcrypt/crypt"
 	"envcrypt/envfile"
 	"envcrypt/internal/audit"
+	"envcrypt/internal/guard"
 	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
@@ -106,6 +107,10 @@ func (a *app) explain(err error) explanation {
 		input     *inputError
 		command   *launch.CommandError
 		unlogged  *audit.RequiredError
+		denied    *vault.DeniedError
+		pattern   *guard.PatternError
+		promotion *promotionError
+		required  *requiredError
 	)
 	environment := ""
 	if errors.As(err, &opening) {
@@ -182,6 +187,17 @@ func (a *app) explain(err error) explanation {
 		hint(`"envcrypt keys" lists what there is`)
 	case errors.As(err, &badValue):
 		hint("%s", badValue.fix)
+	case errors.As(err, &denied):
+		r.code = exitFinding
+		explainDenied(&r, denied)
+	case errors.As(err, &pattern):
+		r.message, r.code = project.PolicyName+": "+pattern.Error(), exitUsage
+	case errors.As(err, &promotion):
+		r.code = exitFinding
+		hint("give the target a value of its own: envcrypt set KEY")
+	case errors.As(err, &required):
+		r.code = exitFinding
+		hint("envcrypt set %s -e %s", required.keys[0], required.environment)
 	case errors.As(err, &express):
 		hint(`"--format json" and "--format shell" can express more`)
 	case errors.As(err, &command):
@@ -332,6 +348,17 @@ func (a *app) explainReaders(r *explanation, e *vault.ReadersError) {
 	}
 	r.message = fmt.Sprintf("%s: %s", e.Error(), strings.Join(parts, ", "))
 	r.hints = append(r.hints, fmt.Sprintf(`"envcrypt rekey %s" shows the difference and makes the file match the policy`, e.Environment))
+}
+
+// explainDenied says how to go on: with another value, or against the rule.
+func explainDenied(r *explanation, e *vault.DeniedError) {
+	for _, v := range e.Violations {
+		if !v.Declared {
+			r.hints = append(r.hints, fmt.Sprintf("if that is meant: --allow %s --reason TEXT", v.Rule))
+			return
+		}
+	}
+	r.hints = append(r.hints, fmt.Sprintf("%s declares what the value has to be", project.PolicyName))
 }
 
 func explainSeal(r *explanation, environment string, e *crypt.SealError) {

@@ -27,7 +27,7 @@ EXAMPLES:
    printf %s "$KEY" | envcrypt set STRIPE_KEY -e production -y
    envcrypt set TLS_KEY --from-file key.pem -e staging`,
 		Flags: []cli.Flag{
-			a.environmentFlag(), a.reasonFlag(),
+			a.environmentFlag(), a.allowFlag(), a.reasonFlag(),
 			&cli.StringFlag{Name: "from-file", Usage: "take the value from `FILE`, every byte", Destination: &from},
 			a.yesFlag(), a.dryRunFlag(),
 		},
@@ -67,7 +67,12 @@ func (a *app) set(args []string, from string) error {
 			return a.identityFailure(err)
 		}
 		a.describe(opened.Doc, items)
-		return nil
+		for _, it := range items {
+			if err := opened.Doc.Set(it.Key, it.Value); err != nil {
+				return err
+			}
+		}
+		return v.Refuse(opened, opened.Doc.Items())
 	}
 	return a.identityFailure(v.Change(env.Name, "set", func(doc *crypt.Document) (bool, error) {
 		a.openedBy(op, doc)

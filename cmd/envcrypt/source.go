@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"envcrypt/crypt"
+	"envcrypt/internal/guard"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
 )
@@ -14,6 +17,7 @@ type source struct {
 	values      []vault.Value
 	where       string              // the environment's name, or the file's
 	environment project.Environment // zero for a file, but for the name that its seal gives
+	vault       *vault.Vault        // nil for a file
 }
 
 // source opens the file of -f, or else the chosen environment, for reading keys of it or,
@@ -37,37 +41,38 @@ func (a *app) source(file, argument string, keys ...string) (*source, error) {
 	return s, nil
 }
 
-// resolve opens the chosen environment and those that it inherits from. It warns where
-// recipients are not the policy's.
+// resolve opens the chosen environment and those that it inherits from.
 func (a *app) resolve(argument string, keys ...string) (*source, error) {
-	v, env, _, err := a.enter(argument, (*vault.Vault).Open, keys...)
+	v, err := a.vault()
 	if err != nil {
 		return nil, err
 	}
-	a.warnReaders(env)
-	values, err := v.Resolve(env, func(name string) (*vault.Environment, error) {
-		op, err := a.begin(v.Project.Root, name, keys...)
-		if err != nil {
-			return nil, err
-		}
-		under, err := v.Open(name)
-		if err != nil {
-			return nil, a.identityFailure(err)
-		}
-		a.openedBy(op, under.Doc)
-		a.warnReaders(under)
-		return under, nil
-	})
+	chosen, err := a.choose(v.Project.Policy, argument)
 	if err != nil {
 		return nil, err
 	}
-	return &source{values: values, where: env.Name, environment: env.Environment}, nil
+	return a.resolveIn(v, chosen.Name, keys...)
 }
 
-func (a *app) warnReaders(env *vault.Environment) {
-	if env.Readers.Differ() {
-		a.warningf("the recipients of %s differ from the policy's readers: run \"envcrypt rekey %s\"", env.Name, env.Name)
+// resolveIn opens an environment and those that it inherits from. It warns where recipients
+// are not the policy's.
+func (a *app) resolveIn(v *vault.Vault, name string, keys ...string) (*source, error) {
+	open := func(name string) (*vault.Environment, error) {
+		env, _, err := a.openNoted(v, name, (*vault.Vault).Open, keys...)
+		if err == nil && env.Readers.Differ() {
+			a.warningf("the recipients of %s differ from the policy's readers: run \"envcrypt rekey %s\"", name, name)
+		}
+		return env, err
 	}
+	env, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	values, err := v.Resolve(env, open)
+	if err != nil {
+		return nil, err
+	}
+	return &source{values: values, where: name, environment: env.Environment, vault: v}, nil
 }
 
 // get returns a key's value.
@@ -78,6 +83,71 @@ func (s *source) get(key string) (value string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// refuseUse returns a [*vault.DeniedError] if the guard rules deny one of the values that a
+// program is about to get. Of a single file nobody knows the rules.
+func (a *app) refuseUse(s *source, passed func(key string) bool) error {
+	if s.vault == nil {
+		return nil
+	}
+	g := guard.New(s.vault.Project.Policy, s.environment)
+	denied := &vault.DeniedError{Environment: s.where}
+	var overridden []string
+	for _, v := range s.values {
+		if !passed(v.Key) {
+			continue
+		}
+		violations, err := g.CheckRules(v.Key, v.Value)
+		if err != nil {
+			return err
+		}
+		for _, violation := range violations {
+			if slices.Contains(a.allowed, violation.Rule) {
+				overridden = append(overridden, violation.Rule)
+			} else {
+				denied.Violations = append(denied.Violations, violation)
+			}
+		}
+	}
+	if len(denied.Violations) > 0 {
+		return denied
+	}
+	for _, op := range a.ops {
+		op.Entry.Allowed = strings.Join(once(overridden), " ")
+	}
+	return nil
+}
+
+// A requiredError names the keys that an environment must have, and has not.
+type requiredError struct {
+	environment string
+	keys        []string
+}
+
+func (e *requiredError) Error() string {
+	return "required in " + e.environment + ", and missing: " + strings.Join(e.keys, ", ")
+}
+
+// refuseIncomplete returns a *requiredError if a required key is missing.
+func (s *source) refuseIncomplete() error {
+	if s.vault == nil {
+		return nil
+	}
+	have := make(map[string]bool, len(s.values))
+	for _, v := range s.values {
+		have[v.Key] = true
+	}
+	missing := &requiredError{environment: s.where}
+	for _, d := range s.vault.Project.Policy.Keys {
+		if d.IsRequired(s.where) && !have[d.Name] {
+			missing.keys = append(missing.keys, d.Name)
+		}
+	}
+	if missing.keys != nil {
+		return missing
+	}
+	return nil
 }
 
 // named are the keys of an environment and of what lies under it, or of a single file,

@@ -45,6 +45,8 @@ func (a *app) vaultOf(p *project.Project) *vault.Vault {
 		Plugins:    a.pluginAllowed,
 		UI:         pluginUI(),
 		Author:     a.author(),
+		Allow:      a.allowed,
+		Note:       vault.Note{Reason: a.reason},
 		Committed:  func(name string) func(string) bool { return a.committedSums(p.Path(name)) },
 	}
 }
@@ -68,6 +70,26 @@ func (a *app) login() string {
 // choose returns the environment that a command works on: its argument or -e,
 // the policy's variable, the policy's default.
 func (a *app) choose(p *project.Policy, argument string) (project.Environment, error) {
+	env, err := a.chosen(p, argument)
+	if err == nil {
+		err = a.checkAllowed(env)
+	}
+	return env, err
+}
+
+// checkAllowed refuses an --allow that overrides nothing: a misspelt one would be found out
+// at the wrong time.
+func (a *app) checkAllowed(env project.Environment) error {
+	names := env.RuleNames()
+	for _, rule := range a.allowed {
+		if !slices.Contains(names, rule) {
+			return usagef("no guard rule of %s: %s; there are %s", env.Name, showName(rule), strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
+func (a *app) chosen(p *project.Policy, argument string) (project.Environment, error) {
 	name := argument
 	switch {
 	case name != "" && a.environment != "" && name != a.environment:
@@ -101,16 +123,42 @@ func (a *app) enter(argument string, open func(*vault.Vault, string) (*vault.Env
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	op, err := a.begin(v.Project.Root, chosen.Name, keys...)
+	env, op, err := a.openNoted(v, chosen.Name, open, keys...)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	env, err := open(v, chosen.Name)
+	return v, env, op, nil
+}
+
+// openNoted opens an environment, after noting in the audit log that keys of it or, with
+// none, all are about to be read or written. The op is nil only if it could not be noted.
+func (a *app) openNoted(v *vault.Vault, name string, open func(*vault.Vault, string) (*vault.Environment, error), keys ...string) (*vault.Environment, *audit.Op, error) {
+	op, err := a.begin(v.Project.Root, name, keys...)
 	if err != nil {
-		return nil, nil, nil, a.identityFailure(err)
+		return nil, nil, err
+	}
+	env, err := open(v, name)
+	if err != nil {
+		return nil, op, a.identityFailure(err)
 	}
 	a.openedBy(op, env.Doc)
-	return v, env, op, nil
+	return env, op, nil
+}
+
+// look opens an environment whose reading ends with that, however it ends: one that does not
+// open is no failure of the command.
+func (a *app) look(v *vault.Vault, name string) (*vault.Environment, error) {
+	env, op, err := a.openNoted(v, name, (*vault.Vault).Open)
+	if op == nil {
+		return nil, err
+	}
+	if unlogged := a.end(op, err); err == nil {
+		err = unlogged
+	}
+	if err != nil {
+		return nil, err
+	}
+	return env, nil
 }
 
 // identityFailure prefers what went wrong with an identity to the fact that then

@@ -29,8 +29,9 @@ type Entry struct {
 
 	Action  string  `json:"action"` // the command: exec, get, export, set, …
 	Outcome Outcome `json:"outcome"`
-	Error   string  `json:"error"`  // what kind of error it was, not its text
-	Reason  string  `json:"reason"` // what the user gave as --reason
+	Error   string  `json:"error"`   // what kind of error it was, not its text
+	Reason  string  `json:"reason"`  // what the user gave as --reason
+	Allowed string  `json:"allowed"` // guard rules that were overridden, with blanks between them
 
 	Project     string `json:"project"` // its root
 	Environment string `json:"environment"`
@@ -85,6 +86,7 @@ func (e *Entry) append(b []byte, limit int) []byte {
 	b = appendField(b, "outcome", string(e.Outcome), fieldLimit)
 	b = appendField(b, "error", e.Error, fieldLimit)
 	b = appendField(b, "reason", e.Reason, reasonLimit)
+	b = appendField(b, "allowed", e.Allowed, fieldLimit)
 	b = appendField(b, "project", e.Project, projectLimit)
 	b = appendField(b, "environment", e.Environment, fieldLimit)
 	b = appendField(b, "command", base(e.Command), fieldLimit)

@@ -25,6 +25,7 @@ type Declaration struct {
 	Pattern     string   // a regular expression (RE2) for the whole value; "" for none; nobody has compiled it yet
 	MinLength   int      // in bytes
 	Unique      bool     // no two environments have the same value
+	Shared      bool     // unique = false: two environments may well have the same value
 	NoPromotion bool     // never copied between environments
 	Rotate      time.Duration
 	Example     string

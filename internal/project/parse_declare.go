@@ -70,6 +70,7 @@ func (p *policyParser) declaration(name string, table *tomltree.Node, environmen
 		Pattern:     f.text("pattern"),
 		MinLength:   f.number("min_length"),
 		Unique:      f.truth("unique", false),
+		Shared:      !f.truth("unique", true),
 		Example:     f.text("example"),
 		NoPromotion: !f.truth("promote", true),
 		Line:        table.Line,
@@ -246,6 +247,16 @@ const (
 )
 
 var builtinRules = []string{RuleLiveKeys, RuleProductionHosts, RuleTestKeys, RuleLocalHosts, RulePlaceholders}
+
+// RuleNames are the guard rules that can refuse a value of the environment: the built-in ones
+// and its own.
+func (e *Environment) RuleNames() []string {
+	names := slices.Clone(builtinRules)
+	for _, rule := range e.Deny {
+		names = append(names, rule.Name)
+	}
+	return names
+}
 
 // The kinds of environments, which decide about the built-in rules.
 const (

@@ -27,7 +27,15 @@ func (v *Vault) files(e *Environment, action string, old project.Files) (project
 	// the history does not describe gets a new one, and so does a file that gets
 	// its first values, in which there is no ciphertext to keep.
 	log := history.Parse(old.History)
-	d := Diff(e.Before, e.Doc.Items())
+	items := e.Doc.Items()
+	d := Diff(e.Before, items)
+	var overridden []string
+	if action != sealAction { // which is a person's own judgement of what is there
+		var err error
+		if overridden, err = v.refuse(e, items, d); err != nil {
+			return project.Files{}, err
+		}
+	}
 	first := len(d.Added) > 0 && len(d.Known)+len(d.Removed) == 0
 	if first || !log.Describes(sumOf(old.Data)) {
 		e.Doc.NewDataKey()
@@ -45,8 +53,9 @@ func (v *Vault) files(e *Environment, action string, old project.Files) (project
 		File:    history.Sum(data),
 		From:    v.Note.From,
 		Until:   v.Note.Until,
-		Allowed: v.Note.Allowed,
-		Reason:  v.Note.Reason,
+	}
+	if record.Allowed = overridden; overridden != nil {
+		record.Reason = v.Note.Reason
 	}
 	if len(e.Readers.Lost) > 0 {
 		record.Rotate = d.Known

@@ -36,6 +36,8 @@ type Vault struct {
 	Author history.Actor
 	// Note goes into the history's records of what is written.
 	Note Note
+	// Allow names guard rules that do not refuse what is written.
+	Allow []string
 	// Former is the directory that the policy had before, nil for none: it names those who
 	// are no members any more.
 	Former *recipients.Directory
@@ -47,10 +49,9 @@ type Vault struct {
 // Note is what a command knows of its writes beside what changes in a file; see
 // [history.Record].
 type Note struct {
-	From    string
-	Until   time.Time
-	Allowed []string
-	Reason  string
+	From   string
+	Until  time.Time
+	Reason string // recorded with the rules that it is a reason to override
 }
 
 // An Environment is one that has been opened.
@@ -219,7 +220,9 @@ func (v *Vault) Save(e *Environment, action string) error {
 
 // Seal is [Vault.Save] for an environment whose readers may change: it encrypts
 // to the policy's, and seals anew.
-func (v *Vault) Seal(e *Environment) error { return v.replace(e, "seal") }
+func (v *Vault) Seal(e *Environment) error { return v.replace(e, sealAction) }
+
+const sealAction = "seal"
 
 func (v *Vault) replace(e *Environment, action string) error {
 	return v.Project.Replace(e.Name, e.data, func(old project.Files) (project.Files, error) {
