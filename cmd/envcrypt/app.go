@@ -105,6 +105,7 @@ func commandTable() []commandEntry {
 		{[]string{"seal"}, (*app).sealCommand},
 		{[]string{"history"}, (*app).historyCommand},
 		{[]string{"audit"}, (*app).auditCommand},
+		{[]string{"check"}, (*app).checkCommand},
 		{[]string{"doctor"}, (*app).doctorCommand},
 		{[]string{"version"}, (*app).versionCommand},
 		{[]string{"completion"}, (*app).completionCommand},

@@ -7,6 +7,7 @@
 package check
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -103,6 +104,7 @@ type Checker struct {
 
 	findings []Finding
 	opened   []*opened
+	lines    map[string]map[string]int // by environment and key, in its file
 }
 
 // opened is an environment that could be opened.
@@ -114,6 +116,7 @@ type opened struct {
 // Environments looks at the named environments and at the policy, and returns what it finds
 // in their order.
 func (c *Checker) Environments(names []string) ([]Finding, error) {
+	c.lines = make(map[string]map[string]int)
 	c.policy()
 	for _, name := range names {
 		env, err := c.Vault.Project.Policy.Environment(name)
@@ -136,6 +139,9 @@ type at struct {
 }
 
 func (c *Checker) add(id ID, severity Severity, at at, fix, format string, args ...any) {
+	if at.line == 0 && at.file != project.PolicyName {
+		at.line = c.lines[at.environment][at.key]
+	}
 	c.findings = append(c.findings, Finding{
 		ID: id, Severity: severity, Environment: at.environment, Key: at.key, File: at.file, Line: at.line,
 		Message: fmt.Sprintf(format, args...), Fix: fix,
@@ -196,12 +202,26 @@ func (c *Checker) file(env project.Environment) (names []vault.Value, ok bool) {
 	if err != nil {
 		return nil, false // ResolveNames has read it
 	}
+	c.lines[env.Name] = keyLines(data)
 	readers, err := v.Compare(env.Name, summary.Recipients)
 	if err == nil && readers.Differ() {
 		c.add(RecipientsDiffer, Error, inFile(env.Name), fmt.Sprintf(`"envcrypt rekey %s"`, env.Name),
 			"%s is not encrypted to the policy's readers%s", env.Name, c.difference(readers))
 	}
 	return names, true
+}
+
+// keyLines finds the lines that an encrypted file's keys stand on.
+func keyLines(data []byte) map[string]int {
+	lines := make(map[string]int)
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		if key, _, ok := bytes.Cut(line, []byte("=")); ok && len(key) > 0 && key[0] != '#' {
+			lines[string(key)] = n
+		}
+	}
+	return lines
 }
 
 // difference says who is too many and who is missing.

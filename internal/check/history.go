@@ -1,8 +1,6 @@
 package check
 
 import (
-	"fmt"
-
 	"envcrypt/internal/project"
 )
 
@@ -16,5 +14,5 @@ func (c *Checker) history(env project.Environment) {
 	for _, p := range problems {
 		c.add(HistoryBroken, Error, inHistory(env.Name, p.Line), p.Kind.Hint(), "%s: %s", p.Kind, p.Text)
 	}
-	_ = fmt.Sprint
+
 }

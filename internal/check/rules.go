@@ -15,7 +15,11 @@ import (
 func (c *Checker) policy() {
 	p := c.Vault.Project.Policy
 	for _, problem := range guard.Validate(p) {
-		c.add(BadDeclaration, Error, inPolicy("", problem.Key, problem.Line), "mend it in "+project.PolicyName, "%s", problem.Text)
+		what := problem.Key
+		if what == "" {
+			what = fmt.Sprintf("rule %s of %s", problem.Rule, problem.Environment)
+		}
+		c.add(BadDeclaration, Error, inPolicy(problem.Environment, problem.Key, problem.Line), "mend it in "+project.PolicyName, "%s %s", what, problem.Text)
 	}
 	for _, e := range p.Exceptions {
 		if !Known(e.ID) {
@@ -26,7 +30,7 @@ func (c *Checker) policy() {
 	staging, production := false, false
 	for _, env := range p.Environments {
 		c.vars(env.Name, env.Vars)
-		if guard.Production(env) {
+		if guard.IsProduction(env) {
 			production = true
 		} else {
 			staging = staging || env.Name != "development"
@@ -85,56 +89,94 @@ func (c *Checker) values(env project.Environment, values []vault.Value, isOpen b
 		if !isOpen && !v.Origin.Plain {
 			continue
 		}
-		place := inFile(env.Name)
-		if v.Origin.Plain {
-			place = inPolicy(env.Name, "", 0)
-		}
-		place.key = v.Key
+		place := c.place(env, v)
 		rules, err := g.CheckRules(v.Key, v.Value)
-		declared, derr := g.CheckDeclared(v.Key, v.Value)
-		if err != nil || derr != nil {
+		var declared []guard.Violation
+		if err == nil && (v.Origin.Plain || v.Origin.Environment == env.Name) {
+			declared, err = g.CheckDeclared(v.Key, v.Value)
+		}
+		if err != nil {
 			continue // a pattern that does not compile, which Validate has found
 		}
 		for _, violation := range declared {
-			c.add(WrongType, Error, place, fmt.Sprintf("envcrypt set %s -e %s", v.Key, env.Name), "%s of %s: %s", v.Key, env.Name, violation.Problem)
+			c.add(WrongType, Error, place, fmt.Sprintf("envcrypt set %s -e %s", v.Key, env.Name), "%s of %s %s", v.Key, env.Name, violation.Problem)
 		}
 		for _, violation := range rules {
 			fix := fmt.Sprintf(`give it a value of %s's own; disable = [%q] under the environment switches the rule off`, env.Name, violation.Rule)
-			c.add(DeniedValue, Error, place, fix, "%s of %s: %s (rule %s)", v.Key, env.Name, violation.Problem, violation.Rule)
+			if violation.Line > 0 {
+				fix = fmt.Sprintf("give it a value that the rule on line %d of %s allows", violation.Line, project.PolicyName)
+			}
+			c.add(DeniedValue, Error, place, fix, "%s of %s %s (%s)", v.Key, env.Name, violation.Problem, violation.Rule)
 		}
 	}
 }
 
-// holder is who has a value.
-type holder struct {
-	env project.Environment
-	key string
+// place is where a value stands, for the environment that is looked at.
+func (c *Checker) place(env project.Environment, v vault.Value) at {
+	if !v.Origin.Plain {
+		place := inFile(v.Origin.Environment)
+		place.environment, place.key = env.Name, v.Key
+		place.line = c.lines[v.Origin.Environment][v.Key]
+		return place
+	}
+	vars := c.Vault.Project.Policy.Vars
+	if v.Origin.Environment != "" {
+		origin, _ := c.Vault.Project.Policy.Environment(v.Origin.Environment)
+		vars = origin.Vars
+	}
+	i := slices.IndexFunc(vars, func(plain project.Var) bool { return plain.Name == v.Key })
+	return inPolicy(env.Name, v.Key, vars[i].Line)
 }
 
 // sameValues looks for secrets that two environments share: each pair of what was opened.
 func (c *Checker) sameValues() {
-	holders := make(map[string][]holder)
+	type holder struct {
+		env  *opened
+		keys []string
+	}
+	holders := make(map[string][]*holder) // by value, each environment once
 	var order []string
 	for _, o := range c.opened {
 		for _, v := range o.values {
 			if v.Origin.Plain || v.Origin.Environment != o.Name || !c.comparable(v) {
 				continue
 			}
-			if holders[v.Value] == nil {
+			all := holders[v.Value]
+			if all == nil {
 				order = append(order, v.Value)
 			}
-			holders[v.Value] = append(holders[v.Value], holder{o.Environment, v.Key})
+			if len(all) == 0 || all[len(all)-1].env != o {
+				all = append(all, &holder{env: o})
+				holders[v.Value] = all
+			}
+			all[len(all)-1].keys = append(all[len(all)-1].keys, v.Key)
 		}
 	}
 	for _, value := range order {
 		all := holders[value]
 		for i, b := range all {
 			for _, a := range all[:i] {
-				if a.env.Name != b.env.Name && (a.key == b.key || guard.LooksSecret(a.key, value)) {
-					c.sameValue(a, b)
-				}
+				c.samePair(value, a.env.Name, a.keys, b.env.Name, b.keys)
 			}
 		}
+	}
+}
+
+// samePair compares the keys with which two environments hold a value.
+func (c *Checker) samePair(value, a string, aKeys []string, b string, bKeys []string) {
+	has := make(map[string]bool, len(aKeys))
+	for _, key := range aKeys {
+		has[key] = true
+	}
+	common := false
+	for _, key := range bKeys {
+		if has[key] {
+			common = true
+			c.sameValue(value, a, key, b, key)
+		}
+	}
+	if !common && guard.LooksSecret(aKeys[0], value) {
+		c.sameValue(value, a, aKeys[0], b, bKeys[0])
 	}
 }
 
@@ -142,31 +184,43 @@ func (c *Checker) sameValues() {
 func (c *Checker) comparable(v vault.Value) bool {
 	d := c.Vault.Project.Policy.Declaration(v.Key)
 	switch {
+	case v.Value == "":
+		return false
 	case d != nil && d.Unique:
-		return v.Value != ""
+		return true
 	case d != nil && (d.Shared || d.Type == project.TypeEnum || d.Type == project.TypeBool || d.Type == project.TypePort):
 		return false
 	}
-	return guard.MaybeSecret(v.Key, v.Value)
+	return guard.LooksSecret(v.Key, v.Value) || !ordinary(v.Value)
 }
 
-func (c *Checker) sameValue(a, b holder) {
+// ordinary reports whether a value is of those that two environments may well share: short
+// ones, numbers, addresses without a password.
+func ordinary(value string) bool {
+	const short = 8
+	if len(value) < short || strings.Contains(value, "://") {
+		return true
+	}
+	return strings.Trim(value, "0123456789.:,-") == ""
+}
+
+func (c *Checker) sameValue(value, a, aKey, b, bKey string) {
 	severity := Warning
 	unique := func(key string) bool {
 		d := c.Vault.Project.Policy.Declaration(key)
 		return d != nil && d.Unique
 	}
-	if unique(a.key) || unique(b.key) || guard.Production(a.env) != guard.Production(b.env) {
+	if unique(aKey) || unique(bKey) || guard.LooksSecret(bKey, value) {
 		severity = Error
 	}
-	place := inFile(b.env.Name)
-	place.key = b.key
-	fix := fmt.Sprintf("give each environment its own; if that is meant, declare [keys.%s] unique = false", b.key)
-	if a.key == b.key {
-		c.add(SameValue, severity, place, fix, "%s has the same value in %s and %s", b.key, a.env.Name, b.env.Name)
+	place := inFile(b)
+	place.key = bKey
+	fix := fmt.Sprintf("give each environment its own, or declare that they share it: [keys.%s] unique = false", bKey)
+	if aKey == bKey {
+		c.add(SameValue, severity, place, fix, "%s has the same value in %s and %s", bKey, a, b)
 		return
 	}
-	c.add(SameValue, severity, place, fix, "%s of %s has the value of %s of %s", b.key, b.env.Name, a.key, a.env.Name)
+	c.add(SameValue, severity, place, fix, "%s of %s has the value of %s of %s", bKey, b, aKey, a)
 }
 
 // unused looks for declarations of keys that no environment has. It sees names only, so it
