@@ -45,15 +45,13 @@ type change struct {
 	by string
 }
 
-var byteOrderMark = []byte("\ufeff")
-
 // NewEditor returns an Editor of a text. The error is a *[SyntaxError].
 func NewEditor(text []byte) (*Editor, error) {
 	root, err := Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	rest := bytes.TrimPrefix(text, byteOrderMark)
+	rest := bytes.TrimPrefix(text, []byte("\ufeff"))
 	return &Editor{mark: text[:len(text)-len(rest)], text: rest, root: root, sections: scan(rest)}, nil
 }
 
@@ -97,6 +95,9 @@ func (e *Editor) Append(path []string, items ...string) error {
 	encoded := make([]string, len(items))
 	for i, item := range items {
 		encoded[i] = encodeLike(like, item)
+	}
+	if len(items) == 0 {
+		return nil
 	}
 	return e.try(func() { e.insert(list.members, encoded) }, items...)
 }

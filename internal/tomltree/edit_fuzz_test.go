@@ -228,7 +228,7 @@ func FuzzEdit(f *testing.F) {
 
 // TestHostileEdits: what a repository may bring takes moments to edit, too.
 func TestHostileEdits(t *testing.T) {
-	const size = 1 << 20
+	const size = 1 << 18
 	for name, text := range map[string]string{
 		"strings":         "a=[" + strings.Repeat(`"x",`, size/4) + "]",
 		"lines":           "a=[" + strings.Repeat("\"x\",\n", size/5) + "]",
