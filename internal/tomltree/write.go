@@ -32,6 +32,18 @@ func (p Pair) encode(prefix, indent, eol string) string {
 	return b.String()
 }
 
+// strings returns what a pair has of text.
+func (p Pair) strings() []string {
+	texts := []string{p.Name}
+	switch value := p.Value.(type) {
+	case string:
+		texts = append(texts, value)
+	case []string:
+		texts = append(texts, value...)
+	}
+	return texts
+}
+
 func encodeValue(value any) string {
 	switch value := value.(type) {
 	case string:
@@ -92,4 +104,14 @@ func encodeLike(raw []byte, s string) string {
 		return "'" + s + "'"
 	}
 	return encodeString(s)
+}
+
+// oneLine makes a comment of one line of any text.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
 }
