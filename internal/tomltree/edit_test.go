@@ -94,6 +94,8 @@ func TestEdits(t *testing.T) {
 		{"drop beside the bracket", dropFrom("a", "x"), "a = [\"y\",\n     \"x\"]\n", "a = [\"y\"]\n"},
 		{"drop beside the bracket, comment", dropFrom("a", "x"), "a = [\"y\", # one\n     \"x\"]\n", "a = [\"y\" # one\n]\n"},
 		{"drop with commas first", dropFrom("a", "x"), "a = [ \"y\"\n    , \"x\" # one\n    , \"z\"\n    ]\n", "a = [ \"y\"\n    , # one\n     \"z\"\n    ]\n"},
+		{"drop with a comma on its own line", dropFrom("a", "x"), "a = [\n  \"x\" # one\n  , # two\n  \"y\"\n]\n", "a = [\n  # one\n   # two\n  \"y\"\n]\n"},
+		{"drop behind a comment and a comma", dropFrom("a", "x"), "a = [\"y\" # one\n, \"x\"]\n", "a = [\"y\" # one\n]\n"},
 		{"drop in lists in a list", dropFrom("a", "x"), "a = [[\"x\"], [\"y\", [\"x\"]], \"x\"]\n", "a = [[], [\"y\", []]]\n"},
 
 		{"replace", replaceIn("a", "x", "z"), "a = [ 'x', # x\n \"y\",\"x\",[\"x\", \"\"\"\nx\"\"\"] ]", "a = [ 'z', # x\n \"y\",\"z\",[\"z\", \"z\"] ]"},
@@ -124,6 +126,7 @@ func TestEdits(t *testing.T) {
 		{"add a long list", addKey("a", "l", long), "\t[a]\n", "\t[a]\n\tl = [\n\t  \"" + long[0] + "\",\n\t  \"" + long[1] + "\",\n\t]\n"},
 		{"add a key at the top", addKey("", "y", "z"), "x = 1\n\n[a]\n", "x = 1\ny = \"z\"\n\n[a]\n"},
 		{"add the first key at the top", addKey("", "y", "z"), "# c\n\n# of a\n[a]\n", "# c\n\ny = \"z\"\n\n# of a\n[a]\n"},
+		{"add the first line", addKey("", "y", "z"), "[a]\r\n", "y = \"z\"\r\n\r\n[a]\r\n"},
 		{"add the first key of a file", addKey("", "y", "z"), "", "y = \"z\"\n"},
 		{"add to an inline table", addKey("a/b", "y", long), "a = { b = { x = 1 } }\n", "a = { b = { x = 1, y = [\"" + long[0] + "\", \"" + long[1] + "\"] } }\n"},
 		{"add to dots", addKey("a/b", "y", "z"), "[a]\nb . x = 1\nc = 1\n", "[a]\nb . x = 1\nb.y = \"z\"\nc = 1\n"},

@@ -217,7 +217,7 @@ func findPairs(places []place, s *section, inside *value, pairs []*pair, path []
 		}
 		if n == len(path) {
 			places = append(places, place{section: s, pair: p, inside: inside, names: p.names, depth: n - 1})
-		} else if !p.value.isList {
+		} else {
 			places = findPairs(places, s, &p.value, p.value.pairs, path[n:])
 		}
 	}
