@@ -18,7 +18,6 @@ import (
 // in a form that cannot be changed, the error is a *[tomltree.FormError].
 type Edit struct {
 	text   []byte
-	root   *tomltree.Node
 	policy *Policy
 }
 
@@ -29,11 +28,7 @@ func NewEdit(file string, text []byte) (*Edit, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := tomltree.Parse(text)
-	if err != nil {
-		return nil, syntaxError(file, err)
-	}
-	return &Edit{text: text, root: root, policy: policy}, nil
+	return &Edit{text: text, policy: policy}, nil
 }
 
 // Policy returns the policy as it was before the edit.
@@ -121,14 +116,14 @@ func (e *Edit) AddToGroup(group string, names ...string) ([]byte, error) {
 	}
 	return e.change(func(editor *tomltree.Editor) error {
 		pair := tomltree.Pair{Name: group, Value: names}
-		switch {
-		case exists:
+		if exists {
 			return editor.Append([]string{"groups", group}, names...)
-		case e.root.Get("groups") != nil:
-			return editor.AddKey([]string{"groups"}, pair)
-		default:
+		}
+		err := editor.AddKey([]string{"groups"}, pair)
+		if errors.Is(err, tomltree.ErrMissing) {
 			return editor.AddTable([]string{"groups"}, []string{"members"}, nil, pair)
 		}
+		return err
 	})
 }
 
@@ -162,16 +157,11 @@ func (e *Edit) Grant(env string, names ...string) ([]byte, error) {
 	if known := both(names, e.readers(env)); len(known) > 0 {
 		return nil, &ReadsError{Environment: env, Readers: known}
 	}
+	if environment, _ := e.policy.Environment(env); len(environment.ReaderGroups) > 0 {
+		return nil, &ReaderGroupsError{Environment: env}
+	}
 	return e.change(func(editor *tomltree.Editor) error {
-		at := []string{"environments", env}
-		switch table := e.root.Get("environments").Get(env); {
-		case table.Get("reader_groups") != nil:
-			return &ReaderGroupsError{Environment: env}
-		case table.Get("readers") == nil:
-			return editor.AddKey(at, tomltree.Pair{Name: "readers", Value: names})
-		default:
-			return editor.Append(append(at, "readers"), names...)
-		}
+		return editor.Append([]string{"environments", env, "readers"}, names...)
 	})
 }
 
@@ -223,40 +213,19 @@ var readerLists = [...]string{"readers", "reader_groups"}
 
 // readers returns the names of members and groups that read an environment.
 func (e *Edit) readers(env string) []string {
-	var names []string
-	for _, list := range readerLists {
-		names = append(names, namesIn(e.root.Get("environments").Get(env).Get(list))...)
-	}
-	return names
-}
-
-// namesIn returns the strings of a list and of the lists in it.
-func namesIn(list *tomltree.Node) []string {
-	if list == nil {
-		return nil
-	}
-	if name, ok := list.Value.(string); ok {
-		return []string{name}
-	}
-	var names []string
-	items, _ := list.Value.([]*tomltree.Node)
-	for _, item := range items {
-		names = append(names, namesIn(item)...)
-	}
-	return names
+	environment, _ := e.policy.Environment(env) // none has no readers
+	return slices.Concat(environment.Readers, slices.Concat(environment.ReaderGroups...))
 }
 
 // mentions does something to every list that may have a member's name.
 func (e *Edit) mentions(edit func(list []string) error) error {
 	var lists [][]string
-	if groups := e.root.Get("groups"); groups != nil {
-		for _, group := range groups.Names {
-			lists = append(lists, []string{"groups", group})
-		}
+	for _, group := range sorted(e.policy.Directory.Groups) {
+		lists = append(lists, []string{"groups", group})
 	}
-	for _, env := range e.root.Get("environments").Names {
+	for _, env := range e.policy.Environments {
 		for _, list := range readerLists {
-			lists = append(lists, []string{"environments", env, list})
+			lists = append(lists, []string{"environments", env.Name, list})
 		}
 	}
 	for _, list := range lists {
