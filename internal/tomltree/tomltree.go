@@ -1,7 +1,10 @@
 // Package tomltree reads TOML into a tree that keeps what a decoder loses: the order
 // of keys, and the line that everything stands on, for messages.
 //
-// It runs in front of every exec, and on files that came with a repository. Its time
+// It also edits TOML as text. [Parse] does not keep what only that needs: an [Editor]
+// looks for it.
+//
+// Parse runs in front of every exec, and on files that came with a repository. Its time
 // is proportional to the size of the text, which that of go-toml's own decoder is
 // not: that one looks for a key by going through all keys before it.
 //
