@@ -11,7 +11,12 @@ func isPlaceholder(value string) bool {
 		return false
 	}
 	value = strings.ToLower(value)
-	joined := strings.NewReplacer("-", "", "_", "", " ", "").Replace(value)
+	joined := strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == ' ' {
+			return -1
+		}
+		return r
+	}, value)
 	for word := range strings.FieldsSeq(placeholders) {
 		if joined == word {
 			return true
