@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -144,6 +146,27 @@ func TestLooksSecret(t *testing.T) {
 	} {
 		if LooksSecret(test.name, test.value) != test.want {
 			t.Errorf("%s=%s: %t", test.name, test.value, !test.want)
+		}
+	}
+}
+
+// TestDocumented: docs/rules.md has the lists that are here.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(strings.ReplaceAll(string(text), "`", " "))
+	for _, list := range []string{placeholders, hostWords} {
+		for word := range strings.FieldsSeq(list) {
+			if !slices.Contains(words, word) {
+				t.Errorf("docs/rules.md does not list %s", word)
+			}
+		}
+	}
+	for _, shape := range keyShapes {
+		if !slices.Contains(words, shape.prefix) {
+			t.Errorf("docs/rules.md does not list %s", shape.prefix)
 		}
 	}
 }
