@@ -58,6 +58,7 @@ func TestFakeSaysWhatItCannot(t *testing.T) {
 		{Pattern: `[^\x00-\x{10FFFF}]`},
 		{Pattern: `a\bb`},
 		{Type: project.TypeBool, MinLength: 9},
+		{Type: project.TypeEnum},
 	} {
 		if value, ok := Fake(&d, "K", ""); ok {
 			t.Errorf("%+v: %q", d, value)

@@ -63,7 +63,7 @@ func TestPlaceholders(t *testing.T) {
 		"test": true, "123456": true, "foobar": true,
 		"": false, " ": false, "x": false, "xx": false, "5432": false, "1234": false, "example.com": false, "test.example.com": false,
 		"passwords": false, "the-secret": false, "your.example.com": false, "https://your-shop.example/": false, "<b>bold</b>": false,
-		"<note/>": false, "admin": false, "default": false, "none": false, "xxxy": false, "where": false, "sphere": false,
+		"<note/>": false, "admin": false, "token": false, "api-key": false, "default": false, "none": false, "xxxy": false, "where": false, "sphere": false,
 		"correct-horse-battery-staple": false, "testing-ground-7": false,
 		strings.Repeat("x", 1000): false,
 	} {
