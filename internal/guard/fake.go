@@ -65,8 +65,9 @@ func (f *faker) candidate(attempt int) (string, bool) {
 	}
 	value := f.typed()
 	if f.d.Type == "" || f.d.Type == project.TypeString {
-		for len(value) < f.d.MinLength {
-			value += "-" + f.word(nouns)
+		if missing := f.d.MinLength - len(value); missing > 0 {
+			filler := "-" + f.words(4)
+			value += strings.Repeat(filler, 1+missing/len(filler))
 		}
 	}
 	return value, true

@@ -27,6 +27,7 @@ func TestFake(t *testing.T) {
 		{project.Declaration{Type: project.TypePEM}, `(?s)-----BEGIN EXAMPLE-----\n.*`},
 		{project.Declaration{Type: project.TypeDuration}, "[0-9]+s"},
 		{project.Declaration{MinLength: 300}, "(?s).{300,}"},
+		{project.Declaration{MinLength: 1 << 20}, "fake-.*"},
 		{project.Declaration{Type: project.TypeString, Pattern: "[A-Z]{3}-[0-9]{4}"}, "[A-Z]{3}-[0-9]{4}"},
 		{project.Declaration{Pattern: "^(?i)abc(d|e)?[^a-z]+$"}, "(?i)abc(d|e)?[^a-z]+"},
 		{project.Declaration{Pattern: "[a-z]+", MinLength: 100}, "[a-z]{100,}"},
