@@ -38,6 +38,7 @@ var imports = map[string][]string{
 		"envcrypt/crypt", "envcrypt/recipients", "envcrypt/internal/guard", "envcrypt/internal/history", "envcrypt/internal/project",
 		"envcrypt/internal/vault",
 	},
+	"envcrypt/internal/guard":    {"envcrypt/internal/project"},
 	"envcrypt/internal/history":  {},
 	"envcrypt/internal/audit":    {"envcrypt/internal/project", "envcrypt/internal/tomltree", "golang.org/x/sys/..."},
 	"envcrypt/internal/launch":   {"golang.org/x/sys/..."},

@@ -58,15 +58,16 @@ func (f *faker) candidate(attempt int) (string, bool) {
 	switch {
 	case attempt == 0 && f.d.Example != "":
 		return f.d.Example, true
-	case f.d.Type == project.TypeEnum:
+	case len(f.d.Values) > 0:
 		return f.d.Values[(f.random.IntN(len(f.d.Values))+attempt)%len(f.d.Values)], true
 	case f.d.Pattern != "" && attempt%4 != 3: // at times what the type suggests fits
 		return matching(f.d.Pattern, f.random, attempt*(1+f.d.MinLength/fakeAttempts))
 	}
 	value := f.typed()
 	if f.d.Type == "" || f.d.Type == project.TypeString {
-		for len(value) < f.d.MinLength {
-			value += "-" + f.word(nouns)
+		if missing := f.d.MinLength - len(value); missing > 0 {
+			filler := "-" + f.words(4)
+			value += strings.Repeat(filler, 1+missing/len(filler))
 		}
 	}
 	return value, true

@@ -40,7 +40,7 @@ func isLocalHost(host string) bool {
 		"host.docker.internal", "gateway.docker.internal", "host.containers.internal", "0":
 		return true
 	}
-	short := strings.HasPrefix(host, "127.") && strings.Trim(host, "0123456789.") == "" // 127.1 is 127.0.0.1
+	short := strings.HasPrefix(host, "127.") && isNumber(host) // 127.1 is 127.0.0.1
 	return short || strings.HasSuffix(host, ".localhost")
 }
 

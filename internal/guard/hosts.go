@@ -337,13 +337,16 @@ func (f *finder) word(s string, single bool) (string, certainty) {
 		return host, sure
 	case rest != "" && strings.IndexByte(`/?\`, rest[0]) < 0:
 		return "", none
-	case isQualified(host), isLocalHost(host) && host != "0", s[0] == '[':
+	case isQualified(host), isLocalHost(host) && !isNumber(host), s[0] == '[':
 		return host, possible
 	case f.alone && !isDigits(host) && (single || strings.ContainsAny(host, "-.0123456789")):
 		return host, possible
 	}
 	return "", none
 }
+
+// isNumber leaves out 127.1, which is a number in the first place.
+func isNumber(s string) bool { return strings.Trim(s, "0123456789.") == "" }
 
 // address looks at a word with an "@" in it.
 func (f *finder) address(before, after string) (string, certainty) {

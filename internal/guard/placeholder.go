@@ -11,7 +11,12 @@ func isPlaceholder(value string) bool {
 		return false
 	}
 	value = strings.ToLower(value)
-	joined := strings.NewReplacer("-", "", "_", "", " ", "").Replace(value)
+	joined := strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == ' ' {
+			return -1
+		}
+		return r
+	}, value)
 	for word := range strings.FieldsSeq(placeholders) {
 		if joined == word {
 			return true
@@ -49,6 +54,6 @@ func isInstruction(value string) bool {
 const placeholders = `
 changeme changethis changeit pleasechange pleasechangeme replaceme replacethis fixme fillme fillmein fillin todo tbd tba
 password passw0rd passwd password1 password123 mypassword secret mysecret topsecret supersecret secretkey mysecretkey
-apikey token mytoken letmein qwerty insecure notsecure
+mytoken letmein qwerty insecure notsecure
 example exampleval placeholder dummy dummyvalue fake fakevalue test testing test123 foo bar baz foobar asdf
 123456 1234567 12345678 123456789 1234567890 abc123`
