@@ -37,6 +37,7 @@ type app struct {
 	command0 string      // what exec runs
 	reason   string
 	allowed  []string // guard rules that do not refuse
+	fake     bool     // values are made up
 
 	keys   *keyring        // of the vault or file that was opened last
 	policy *project.Policy // of the project, once it is read
@@ -106,6 +107,7 @@ func commandTable() []commandEntry {
 		{[]string{"history"}, (*app).historyCommand},
 		{[]string{"audit"}, (*app).auditCommand},
 		{[]string{"check"}, (*app).checkCommand},
+		{[]string{"example"}, (*app).exampleCommand},
 		{[]string{"doctor"}, (*app).doctorCommand},
 		{[]string{"version"}, (*app).versionCommand},
 		{[]string{"completion"}, (*app).completionCommand},

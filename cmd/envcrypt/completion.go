@@ -106,7 +106,7 @@ func (a *app) candidates(before []string, last string) []string {
 	switch command.Name {
 	case "get", "set", "unset":
 		return a.keyNames()
-	case "edit", "keys", "export", "rekey", "seal", "history", "compare":
+	case "edit", "keys", "export", "rekey", "seal", "history", "compare", "check", "example":
 		return a.environmentNames()
 	case "completion":
 		return []string{"bash", "fish", "zsh"}

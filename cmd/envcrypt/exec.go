@@ -34,6 +34,7 @@ EXAMPLES:
 			a.environmentFlag(), a.allowFlag(), a.reasonFlag(),
 			&cli.StringSliceFlag{Name: "only", Usage: "pass these `KEYS` alone"},
 			&cli.StringSliceFlag{Name: "keep", Usage: "`KEYS` for which the caller's variable wins"},
+			&cli.BoolFlag{Name: "example", Usage: "made-up values, without an identity", Destination: &a.fake},
 			&cli.BoolFlag{Name: "strict", Usage: "start nothing while a required key is missing", Destination: &strict},
 			&cli.BoolFlag{Name: "pristine", Usage: "pass nothing else that the caller has", Destination: &pristine},
 			fileFlag(&file),
@@ -85,7 +86,7 @@ func (a *app) exec(file string, argv []string, strict bool, o launch.Options) er
 	if err != nil {
 		return err
 	}
-	src, err := a.source(file, "", o.Only...)
+	src, err := a.execSource(file, o.Only)
 	if err != nil {
 		return err
 	}
@@ -125,6 +126,17 @@ func (a *app) exec(file string, argv []string, strict bool, o launch.Options) er
 		a.ops = ops // which did not come about after all
 	}
 	return err
+}
+
+// execSource opens what exec takes values from.
+func (a *app) execSource(file string, only []string) (*source, error) {
+	switch {
+	case !a.fake:
+		return a.source(file, "", only...)
+	case file != "":
+		return nil, usagef("--example goes without -f")
+	}
+	return a.exampleSource()
 }
 
 // defaultVariable is what the policy's variable is called where there is no

@@ -62,15 +62,15 @@ func (p *policyParser) policy() *Policy {
 	policy.Environments = p.environments(&policy.Directory)
 	p.inheritance(policy.Environments)
 	policy.Vars = p.vars("vars")
-	policy.Keys = p.declarations(policy.names())
-	policy.Exceptions = p.exceptions(policy.names())
+	policy.Keys = p.declarations(policy.Names())
+	policy.Exceptions = p.exceptions(policy.Names())
 	policy.declared = make(map[string]int, len(policy.Keys))
 	for i, d := range policy.Keys {
 		policy.declared[d.Name] = i
 	}
 	if p.root.Get("default") != nil {
 		policy.Default = p.string("default")
-		if names := policy.names(); !slices.Contains(names, policy.Default) {
+		if names := policy.Names(); !slices.Contains(names, policy.Default) {
 			p.fail([]string{"default"}, "", fmt.Sprintf("default names %s, which is no environment", quote(policy.Default)),
 				"use one of "+list(names))
 		}

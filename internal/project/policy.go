@@ -58,10 +58,11 @@ func (p *Policy) Environment(name string) (Environment, error) {
 			return env, nil
 		}
 	}
-	return Environment{}, &UnknownEnvironmentError{Name: name, Valid: p.names()}
+	return Environment{}, &UnknownEnvironmentError{Name: name, Valid: p.Names()}
 }
 
-func (p *Policy) names() []string {
+// Names are those of the environments, in the policy's order.
+func (p *Policy) Names() []string {
 	names := make([]string, len(p.Environments))
 	for i, env := range p.Environments {
 		names[i] = env.Name

@@ -109,7 +109,7 @@ func (p *Project) file(env string) (string, error) {
 	if !ValidEnvironmentName(env) {
 		unknown := &UnknownEnvironmentError{Name: env}
 		if p.Policy != nil {
-			unknown.Valid = p.Policy.names()
+			unknown.Valid = p.Policy.Names()
 		}
 		return "", unknown
 	}
