@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"envcrypt/internal/keyring"
+
 	"filippo.io/age"
 	"github.com/urfave/cli/v2"
 )
@@ -46,7 +48,7 @@ var errNoHome = errors.New("no home directory: say with -o where the key shall g
 // keygen writes a new identity to path, by default the user's own place.
 func (a *app) keygen(path string, hybrid bool) (public, written string, err error) {
 	if path == "" {
-		if path = a.identityFile(); path == "" {
+		if path = keyring.DefaultFile(a.env); path == "" {
 			return "", "", errNoHome
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
