@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"envcrypt/internal/keyring"
 	"envcrypt/internal/project"
 	"envcrypt/recipients"
 
@@ -206,12 +207,30 @@ func (a *app) ownKey() (string, error) {
 		a.notef("using your key %s", recipients.Short(own))
 		return own, nil
 	}
-	public, path, err := a.keygen("", false)
+	if public, err := a.lockedOwnKey(); public != "" || err != nil {
+		return public, err
+	}
+	public, path, err := a.keygen("", false, unlocked)
 	if err != nil {
 		return "", err
 	}
 	a.notef("made a key for you: %s; keep a copy of it in a safe place", path)
 	return public, nil
+}
+
+// lockedOwnKey returns the public key of the user's own identity where a
+// passphrase protects it, "" where none is there.
+func (a *app) lockedOwnKey() (string, error) {
+	path := keyring.DefaultFile(a.env)
+	if _, err := os.Lstat(path); path == "" || err != nil {
+		return "", nil
+	}
+	k := keyring.New(keyring.Options{Files: []string{path}, AskPassphrase: askPassphrase})
+	for id := range k.Identities() {
+		a.notef("using your key %s", recipients.Short(id.Recipient))
+		return id.Recipient, nil
+	}
+	return "", k.Err()
 }
 
 // addLines appends to a text file the lines that it does not have.

@@ -29,11 +29,11 @@ func cmdKeypair(ts *testscript.TestScript, neg bool, args []string) {
 	case "age":
 		id, err := age.GenerateX25519Identity()
 		ts.Check(err)
-		private, public = lockAge(ts, id.String()+"\n", passphrase), id.Recipient().String()
+		private, public = lockQuickly(ts, id.String()+"\n", passphrase), id.Recipient().String()
 	case "pq":
 		id, err := age.GenerateHybridIdentity()
 		ts.Check(err)
-		private, public = lockAge(ts, id.String()+"\n", passphrase), id.Recipient().String()
+		private, public = lockQuickly(ts, id.String()+"\n", passphrase), id.Recipient().String()
 	case "ed25519":
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		ts.Check(err)
@@ -50,7 +50,7 @@ func cmdKeypair(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(name, public)
 }
 
-func lockAge(ts *testscript.TestScript, text, passphrase string) string {
+func lockQuickly(ts *testscript.TestScript, text, passphrase string) string {
 	if passphrase == "" {
 		return text
 	}

@@ -180,6 +180,10 @@ func (a *app) explain(err error) explanation {
 		hint("the disk is full; nothing was changed")
 	case errors.As(err, &badFile):
 		r.code = fileErrorCode(badFile)
+	case errors.As(err, &ask) && ask.hidden:
+		if a.action == "keygen" {
+			hint("a key that a program uses is made without --passphrase")
+		}
 	case errors.As(err, &ask):
 		hint("-y answers yes where nobody can be asked")
 	case errors.As(err, &noKey):
