@@ -50,14 +50,16 @@ func cmdKeypair(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(name, public)
 }
 
+// quickWorkFactor is what scrypt has to do where a test is about something else.
+const quickWorkFactor = 10
+
 func lockQuickly(ts *testscript.TestScript, text, passphrase string) string {
 	if passphrase == "" {
 		return text
 	}
 	to, err := age.NewScryptRecipient(passphrase)
 	ts.Check(err)
-	const quick = 10
-	to.SetWorkFactor(quick)
+	to.SetWorkFactor(quickWorkFactor)
 	var out bytes.Buffer
 	w, err := age.Encrypt(&out, to)
 	ts.Check(err)

@@ -11,6 +11,7 @@ import (
 	"envcrypt/crypt"
 	"envcrypt/envfile"
 	"envcrypt/internal/audit"
+	"envcrypt/internal/environ"
 	"envcrypt/internal/keyring"
 	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
@@ -107,6 +108,7 @@ func (a *app) explain(err error) explanation {
 		input     *inputError
 		command   *launch.CommandError
 		unlogged  *audit.RequiredError
+		plugin    *recipients.PluginNotAllowedError
 	)
 	environment := ""
 	if errors.As(err, &opening) {
@@ -145,6 +147,9 @@ func (a *app) explain(err error) explanation {
 		a.explainNoIdentity(&r, environment, none)
 	case errors.As(err, &idFailed):
 		r.code = exitNoIdentity
+	case errors.As(err, &plugin):
+		r.message = plugin.Error()
+		hint("if you trust it, list it in your own %s: plugins = [%q]", environ.Config(a.env, "config.toml"), plugin.Name)
 	case errors.As(err, &readers):
 		a.explainReaders(&r, readers)
 	case errors.As(err, &input):

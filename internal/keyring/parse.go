@@ -81,7 +81,7 @@ func (k *Keyring) parseSSH(p *place, text []byte) ([]crypt.Identity, lockedIdent
 	key, err := ssh.ParseRawPrivateKey(text)
 	var locked *ssh.PassphraseMissingError
 	if errors.As(err, &locked) {
-		id, err := k.lockedSSH(p, text, locked.PublicKey)
+		id, err := k.parseLockedSSH(p, text, locked.PublicKey)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -2,6 +2,8 @@ package keyring
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"errors"
 	"io"
 	"os"
@@ -104,26 +106,62 @@ func (k *Keyring) ask(p *place) (string, error) {
 	return pass, err
 }
 
-// lockedSSH makes an identity that asks for the key's passphrase when a file is
-// encrypted to it, and only once, whatever the answer was.
-func (k *Keyring) lockedSSH(p *place, text []byte, public ssh.PublicKey) (crypt.Identity, error) {
+// lockedSSH is an SSH key that a passphrase protects. It is asked for when a file
+// is encrypted to the key, and only once, whatever the answer was.
+type lockedSSH struct {
+	match  *agessh.EncryptedSSHIdentity // knows what is for the key, and cannot open it
+	unlock func() (age.Identity, error)
+}
+
+func (l *lockedSSH) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
+	if _, err := l.match.Unwrap(stanzas); errors.Is(err, age.ErrIncorrectIdentity) {
+		return nil, err
+	}
+	id, err := l.unlock()
+	if err != nil {
+		return nil, &crypt.IdentityError{Err: err}
+	}
+	return id.Unwrap(stanzas)
+}
+
+func (k *Keyring) parseLockedSSH(p *place, text []byte, public ssh.PublicKey) (crypt.Identity, error) {
 	if public == nil {
 		var err error
 		if public, err = p.publicBeside(); err != nil {
 			return crypt.Identity{}, err
 		}
 	}
-	asking := new(failing)
-	id, err := agessh.NewEncryptedSSHIdentity(public, text, sync.OnceValues(func() ([]byte, error) {
-		pass, err := k.ask(p)
-		asking.cause = err
-		return []byte(pass), err
-	}))
+	match, err := agessh.NewEncryptedSSHIdentity(public, text, func() ([]byte, error) { return nil, ErrCannotAsk })
 	if err != nil {
 		return crypt.Identity{}, errUnknownSSH
 	}
-	asking.Identity = id
-	return crypt.Identity{Identity: asking, Recipient: sshText(public)}, nil
+	unlock := sync.OnceValues(func() (age.Identity, error) { return k.unlockSSH(p, text, public) })
+	return crypt.Identity{Identity: &lockedSSH{match: match, unlock: unlock}, Recipient: sshText(public)}, nil
+}
+
+// unlockSSH asks for the passphrase of an SSH key, which must be that of public.
+func (k *Keyring) unlockSSH(p *place, text []byte, public ssh.PublicKey) (age.Identity, error) {
+	pass, err := k.ask(p)
+	if err != nil {
+		return nil, err
+	}
+	key, err := ssh.ParseRawPrivateKeyWithPassphrase(text, []byte(pass))
+	if err != nil {
+		return nil, p.problem("the passphrase does not open it")
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil || !bytes.Equal(signer.PublicKey().Marshal(), public.Marshal()) {
+		return nil, p.problem("the public key beside it is another's")
+	}
+	switch key := key.(type) {
+	case *rsa.PrivateKey:
+		return agessh.NewRSAIdentity(key)
+	case *ed25519.PrivateKey:
+		return agessh.NewEd25519Identity(*key)
+	case ed25519.PrivateKey:
+		return agessh.NewEd25519Identity(key)
+	}
+	return nil, errUnknownSSH
 }
 
 // publicBeside reads the public key of an SSH key whose format is so old that it

@@ -68,24 +68,20 @@ func (k *Keyring) parsePlugin(s string) (crypt.Identity, error) {
 	}, nil
 }
 
-// failing marks the errors of an identity that runs or asks something: they are
-// the identity's own and say nothing about the file. Files that are opened at
-// the same time wait for each other's answer.
+// failing marks the errors of an identity that runs a program: they are the
+// identity's own and say nothing about the file. Files that are opened at the
+// same time wait for each other's answer.
 type failing struct {
 	age.Identity
-	mu    sync.Mutex
-	cause error // what agessh makes a mere text of
+	mu sync.Mutex
 }
 
 func (f *failing) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key, err := f.Identity.Unwrap(stanzas)
-	switch {
-	case err == nil || errors.Is(err, age.ErrIncorrectIdentity):
-		return key, err
-	case f.cause != nil:
-		err = f.cause
+	if err != nil && !errors.Is(err, age.ErrIncorrectIdentity) {
+		err = &crypt.IdentityError{Err: err}
 	}
-	return nil, &crypt.IdentityError{Err: err}
+	return key, err
 }
