@@ -38,7 +38,12 @@ var imports = map[string][]string{
 		"envcrypt/crypt", "envcrypt/recipients", "envcrypt/internal/guard", "envcrypt/internal/history", "envcrypt/internal/project",
 		"envcrypt/internal/vault",
 	},
-	"envcrypt/internal/guard":    {"envcrypt/internal/project"},
+	"envcrypt/internal/guard": {"envcrypt/internal/project"},
+	"envcrypt/internal/keyring": {
+		"envcrypt/crypt", "envcrypt/internal/environ", "envcrypt/internal/tomltree", "envcrypt/internal/x25519",
+		"filippo.io/age/...", "github.com/google/shlex", "golang.org/x/crypto/ssh",
+	},
+	"envcrypt/internal/environ":  {},
 	"envcrypt/internal/history":  {},
 	"envcrypt/internal/audit":    {"envcrypt/internal/project", "envcrypt/internal/tomltree", "golang.org/x/sys/..."},
 	"envcrypt/internal/launch":   {"golang.org/x/sys/..."},
@@ -48,7 +53,7 @@ var imports = map[string][]string{
 	"envcrypt/internal/tomltree": {"github.com/pelletier/go-toml/v2/unstable"},
 	"envcrypt/cmd/envcrypt": {
 		"envcrypt/crypt", "envcrypt/envfile", "envcrypt/recipients", "envcrypt/internal/...",
-		"filippo.io/age/...", "github.com/google/shlex", "github.com/urfave/cli/v2",
+		"filippo.io/age/...", "github.com/urfave/cli/v2",
 		"golang.org/x/crypto/ssh", "golang.org/x/sys/...", "golang.org/x/term",
 	},
 	"envcrypt/bench":      {"envcrypt/crypt", "filippo.io/age"},

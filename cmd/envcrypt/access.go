@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"envcrypt/crypt"
+	"envcrypt/internal/keyring"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
 	"envcrypt/recipients"
@@ -313,10 +314,10 @@ type accessSelf struct {
 }
 
 func (a *app) accessWhoami(v *vault.Vault) error {
-	a.keys.loadAll()
+	a.keys.Survey()
 	p := v.Project.Policy
 	rows := []accessSelf{}
-	for _, public := range a.keys.publics() {
+	for _, public := range a.keys.Publics() {
 		row := accessSelf{Key: public, Member: p.Directory.Owner(public), Groups: []string{}, Opens: []string{}}
 		for _, group := range slices.Sorted(maps.Keys(p.Directory.Groups)) {
 			if slices.Contains(p.Directory.Groups[group], row.Member) {
@@ -335,7 +336,7 @@ func (a *app) accessWhoami(v *vault.Vault) error {
 		return a.printJSON(rows)
 	}
 	if len(rows) == 0 {
-		return &identityError{place: "access whoami", problem: "no identity was found", fix: `"envcrypt keygen" makes a key; -i FILE names one`}
+		return &keyring.Error{Place: "access whoami", Problem: "no identity was found that needs no passphrase"}
 	}
 	for _, r := range rows {
 		member, groups, opens := "no member", "", "opens nothing here"

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"envcrypt/internal/audit"
+	"envcrypt/internal/keyring"
 	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
 	"envcrypt/internal/scratch"
@@ -39,8 +40,8 @@ type app struct {
 	allowed  []string // guard rules that do not refuse
 	fake     bool     // values are made up
 
-	keys   *keyring        // of the vault or file that was opened last
-	policy *project.Policy // of the project, once it is read
+	keys   *keyring.Keyring // of the vault or file that was opened last
+	policy *project.Policy  // of the project, once it is read
 }
 
 // run carries out one command line and returns its exit code.

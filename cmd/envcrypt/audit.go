@@ -13,6 +13,7 @@ import (
 
 	"envcrypt/crypt"
 	"envcrypt/internal/audit"
+	"envcrypt/internal/environ"
 
 	"github.com/urfave/cli/v2"
 )
@@ -24,11 +25,7 @@ func (a *app) auditConfig() (audit.Config, error) {
 	if runtime.GOOS == "windows" {
 		machine = filepath.Join(a.getenv("ProgramData"), programName, "config.toml")
 	}
-	user := ""
-	if a.configHome() != "" {
-		user = filepath.Join(a.configHome(), programName, "config.toml")
-	}
-	return audit.ReadConfig(machine, user, a.stateHome())
+	return audit.ReadConfig(machine, environ.Config(a.env, "config.toml"), a.stateHome())
 }
 
 // stateHome is where the user's state lives, "" without a home.
@@ -36,7 +33,7 @@ func (a *app) stateHome() string {
 	if dir, _, _ := strings.Cut(a.getenv("STATE_DIRECTORY"), ":"); filepath.IsAbs(dir) {
 		return dir // systemd's StateDirectory=
 	}
-	return a.xdg("XDG_STATE_HOME", filepath.Join(".local", "state"))
+	return environ.Dir(a.env, "XDG_STATE_HOME", filepath.Join(".local", "state"))
 }
 
 // begin notes that an environment or a file is about to be read or written, keys

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"envcrypt/crypt"
+	"envcrypt/internal/keyring"
 	"envcrypt/internal/project"
 	"envcrypt/internal/scratch"
 	"envcrypt/internal/vault"
@@ -104,46 +105,48 @@ func (d *diagnosis) print() error {
 
 // identities reports each place where one was looked for, and what it opens.
 func (d *diagnosis) identities(v *vault.Vault) {
-	k := d.keys
-	k.warn = func(format string, args ...any) {}
-	for i := range k.places {
-		p := &k.places[i]
-		before := len(k.ready)
-		k.tried = i + 1
-		k.failed = nil
-		k.load(p)
+	any := false
+	for _, f := range d.keys.Survey() {
+		any = any || f.State == keyring.Open || f.State == keyring.Locked
 		switch {
-		case k.failed != nil:
-			r := d.explain(k.failed)
+		case f.State == keyring.Refused && f.Explicit:
+			r := d.explain(f.Err)
 			d.problem("identity", "%s %s", r.message, strings.Join(r.hints, "; "))
-		case p.found == "refused":
-			d.problem("identity", "%s cannot be used: its mode lets others read it, or it is malformed", p.label())
-		case p.found == "not there":
-			d.note("identity", "%s: not there", p.label())
-		case p.found == "needs a passphrase":
-			d.note("identity", "%s: needs a passphrase", p.label())
+		case f.State == keyring.Refused:
+			d.problem("identity", "%s cannot be used: its mode lets others read it, or it is malformed", f.Place)
+		case f.State == keyring.Open:
+			whole := func(text string) string { return text } // for their owner to pass on
+			d.ok("identity", "%s: %s, opens %s", f.Place, publicKeys(f.Identities, whole), d.opens(v, f.Identities))
 		default:
-			d.ok("identity", "%s: %s, opens %s", p.label(), publicKeys(k.ready[before:]), d.opens(v, k.ready[before:]))
+			d.note("identity", "%s: %s", f.Place, found(f))
 		}
 	}
-	none := len(k.ready)+len(k.locked) == 0
-	k.failed, k.locked = nil, nil // from here on nothing is asked for
-	if none {
+	if !any {
 		d.problem("identity", `none was found: "envcrypt keygen" makes one`)
 	}
 }
 
-// publicKeys lists public keys whole, for their owner to pass on.
-func publicKeys(ids []crypt.Identity) string {
+// publicKeys lists the public keys of identities, as show shows them.
+func publicKeys(ids []crypt.Identity, show func(string) string) string {
 	var texts []string
 	for _, id := range ids {
 		if id.Recipient == "" {
 			texts = append(texts, "a plugin's key")
 		} else {
-			texts = append(texts, id.Recipient)
+			texts = append(texts, show(id.Recipient))
 		}
 	}
 	return strings.Join(texts, " ")
+}
+
+// plainError is an error's innermost text, without the path that the message
+// around it names already.
+func plainError(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
 }
 
 // opens names the environments that some identities are recipients of.

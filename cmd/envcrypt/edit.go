@@ -11,6 +11,7 @@ import (
 
 	"envcrypt/crypt"
 	"envcrypt/envfile"
+	"envcrypt/internal/keyring"
 	"envcrypt/internal/scratch"
 	"envcrypt/internal/vault"
 	"envcrypt/recipients"
@@ -100,8 +101,8 @@ type editing struct {
 // take reads the text from a file or standard input.
 func (s *editing) take(from string) error {
 	text, err := s.readInput(from)
-	if err == nil && isAge(text) {
-		text, err = s.decryptKept(text)
+	if err == nil && keyring.IsAge(text) {
+		text, err = s.keys.Decrypt("the kept text", text) // which editing.keep has left
 	}
 	if err != nil {
 		return err
@@ -112,19 +113,6 @@ func (s *editing) take(from string) error {
 	}
 	s.text, s.items = text, items
 	return nil
-}
-
-// decryptKept decrypts a text that [editing.keep] has left.
-func (s *editing) decryptKept(text []byte) ([]byte, error) {
-	for id := range s.vault.Identities {
-		if plain, err := decryptAge(text, id); err == nil {
-			return plain, nil
-		}
-	}
-	if err := s.keys.err(); err != nil {
-		return nil, err
-	}
-	return nil, &identityError{place: "the kept text", problem: "none of your keys opens it"}
 }
 
 // inEditor lets the user edit the text until it can be parsed.
@@ -320,10 +308,10 @@ func (s *editing) writeKept() (string, error) {
 	var to []age.Recipient
 	for _, text := range s.env.Doc.Recipients() {
 		key, err := recipients.ParseKey(text)
-		if err != nil || !s.keys.holds(text) {
+		if err != nil || !s.keys.Holds(text) {
 			continue
 		}
-		if r, err := key.Recipient(s.pluginAllowed, pluginUI()); err == nil {
+		if r, err := key.Recipient(s.keys.AllowPlugin, s.keys.UI()); err == nil {
 			to = append(to, r)
 		}
 	}
@@ -354,16 +342,6 @@ func (s *editing) writeKept() (string, error) {
 		err = f.Sync()
 	}
 	return f.Name(), err
-}
-
-// holds tells whether one of the identities that were loaded may be that of a
-// recipient.
-func (k *keyring) holds(recipient string) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return slices.ContainsFunc(k.ready, func(id crypt.Identity) bool {
-		return id.Recipient == recipient || id.Matches != nil && id.Matches(recipient)
-	})
 }
 
 // readInput reads a file that the user named, - for standard input.

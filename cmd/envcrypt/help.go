@@ -1,6 +1,8 @@
 package main
 
-const programName = "envcrypt"
+import "envcrypt/internal/environ"
+
+const programName = environ.Program
 
 const exitCodes = `
 EXIT CODES:

@@ -144,7 +144,7 @@ type inputError struct{ err error }
 func (e *inputError) Error() string { return e.err.Error() }
 
 func (a *app) parseEncrypted(name string, data []byte, f crypt.Format) ([]crypt.Item, error) {
-	doc, err := crypt.Open(data, crypt.Options{Format: f}, a.keys.identities())
+	doc, err := crypt.Open(data, crypt.Options{Format: f}, a.keys.Identities())
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"envcrypt/internal/keyring"
 	"envcrypt/internal/project"
 	"envcrypt/recipients"
 
@@ -51,7 +52,8 @@ func (a *app) init() error {
 		return err
 	}
 	v := a.vaultOf(p)
-	v.Author.Member = p.Policy.Directory.Owner(a.ownPublic())
+	own, _ := a.keys.Public() // without one, nobody is named
+	v.Author.Member = p.Policy.Directory.Owner(own)
 	for _, env := range p.Policy.Environments {
 		if path := p.Path(env.Name); a.lost(p, env.Name) {
 			a.warningf("%s is missing, and was there: git checkout -- %s", a.relative(path), shellQuote(a.relative(path)))
@@ -197,16 +199,18 @@ func (a *app) memberName() string {
 // ownKey returns the public key of the first identity that needs no passphrase,
 // or of a new one.
 func (a *app) ownKey() (string, error) {
-	k := a.newKeyring()
-	k.loadAll()
-	if err := k.err(); err != nil {
+	own, err := a.newKeyring().Public()
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if own := a.ownPublic(); own != "" {
+	case own != "":
 		a.notef("using your key %s", recipients.Short(own))
 		return own, nil
 	}
-	public, path, err := a.keygen("", false)
+	if public, err := a.lockedOwnKey(); public != "" || err != nil {
+		return public, err
+	}
+	public, path, err := a.keygen("", false, unlocked)
 	if err != nil {
 		return "", err
 	}
@@ -214,28 +218,19 @@ func (a *app) ownKey() (string, error) {
 	return public, nil
 }
 
-// ownPublic returns the first public key whose identity needs no passphrase, ""
-// if there is none.
-func (a *app) ownPublic() string {
-	k := a.newKeyring()
-	k.loadAll()
-	for _, id := range k.ready {
-		if id.Recipient != "" {
-			return id.Recipient
-		}
+// lockedOwnKey returns the public key of the user's own identity where a
+// passphrase protects it, "" where none is there.
+func (a *app) lockedOwnKey() (string, error) {
+	path := keyring.DefaultFile(a.env)
+	if _, err := os.Lstat(path); path == "" || err != nil {
+		return "", nil
 	}
-	return ""
-}
-
-// loadAll tries every place, without asking for a passphrase.
-func (k *keyring) loadAll() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for k.tried < len(k.places) && k.failed == nil {
-		p := &k.places[k.tried]
-		k.tried++
-		k.load(p)
+	k := keyring.New(keyring.Options{Files: []string{path}, AskPassphrase: askPassphrase})
+	for id := range k.Identities() {
+		a.notef("using your key %s", recipients.Short(id.Recipient))
+		return id.Recipient, nil
 	}
+	return "", k.Err()
 }
 
 // addLines appends to a text file the lines that it does not have.

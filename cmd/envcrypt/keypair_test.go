@@ -29,11 +29,11 @@ func cmdKeypair(ts *testscript.TestScript, neg bool, args []string) {
 	case "age":
 		id, err := age.GenerateX25519Identity()
 		ts.Check(err)
-		private, public = lockAge(ts, id.String()+"\n", passphrase), id.Recipient().String()
+		private, public = lockQuickly(ts, id.String()+"\n", passphrase), id.Recipient().String()
 	case "pq":
 		id, err := age.GenerateHybridIdentity()
 		ts.Check(err)
-		private, public = lockAge(ts, id.String()+"\n", passphrase), id.Recipient().String()
+		private, public = lockQuickly(ts, id.String()+"\n", passphrase), id.Recipient().String()
 	case "ed25519":
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		ts.Check(err)
@@ -50,14 +50,16 @@ func cmdKeypair(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(name, public)
 }
 
-func lockAge(ts *testscript.TestScript, text, passphrase string) string {
+// quickWorkFactor is what scrypt has to do where a test is about something else.
+const quickWorkFactor = 10
+
+func lockQuickly(ts *testscript.TestScript, text, passphrase string) string {
 	if passphrase == "" {
 		return text
 	}
 	to, err := age.NewScryptRecipient(passphrase)
 	ts.Check(err)
-	const quick = 10
-	to.SetWorkFactor(quick)
+	to.SetWorkFactor(quickWorkFactor)
 	var out bytes.Buffer
 	w, err := age.Encrypt(&out, to)
 	ts.Check(err)

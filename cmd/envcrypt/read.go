@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-
-	"filippo.io/age/armor"
 )
 
 // plaintextSizeLimit bounds what is read from standard input or a file to be
@@ -21,18 +18,6 @@ func readLimited(r io.Reader, limit int64) ([]byte, error) {
 		err = fmt.Errorf("more than %d bytes", limit)
 	}
 	return data, err
-}
-
-// isAge tells whether data is an age file.
-func isAge(data []byte) bool {
-	return bytes.HasPrefix(data, []byte(armor.Header)) || bytes.HasPrefix(data, []byte("age-encryption.org/"))
-}
-
-func newAgeReader(data []byte) io.Reader {
-	if bytes.HasPrefix(data, []byte(armor.Header)) {
-		return armor.NewReader(bytes.NewReader(data))
-	}
-	return bytes.NewReader(data)
 }
 
 // shellQuote makes s one word of a shell's command line.

@@ -11,7 +11,9 @@ import (
 	"envcrypt/crypt"
 	"envcrypt/envfile"
 	"envcrypt/internal/audit"
+	"envcrypt/internal/environ"
 	"envcrypt/internal/guard"
+	"envcrypt/internal/keyring"
 	"envcrypt/internal/launch"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
@@ -86,7 +88,7 @@ func (a *app) explain(err error) explanation {
 		unknown   *project.UnknownEnvironmentError
 		policy    *project.PolicyError
 		noProject *project.NotFoundError
-		badID     *identityError
+		badID     *keyring.Error
 		idFailed  *crypt.IdentityError
 		none      *crypt.NoIdentityError
 		opening   *vault.OpenError
@@ -111,6 +113,7 @@ func (a *app) explain(err error) explanation {
 		pattern   *guard.PatternError
 		promotion *promotionError
 		required  *requiredError
+		plugin    *recipients.PluginNotAllowedError
 	)
 	environment := ""
 	if errors.As(err, &opening) {
@@ -138,14 +141,20 @@ func (a *app) explain(err error) explanation {
 		}
 	case errors.As(err, &badID):
 		r.code = exitNoIdentity
-		if badID.fix != "" {
-			hint("%s", badID.fix)
+		switch {
+		case badID.Exposed != "":
+			hint("chmod 600 %s", shellQuote(badID.Exposed))
+		case badID.Locked:
+			hint("use an identity without a passphrase here, such as one in ENVCRYPT_IDENTITY_FILE")
 		}
 	case errors.As(err, &none):
 		r.code = exitNoIdentity
 		a.explainNoIdentity(&r, environment, none)
 	case errors.As(err, &idFailed):
 		r.code = exitNoIdentity
+	case errors.As(err, &plugin):
+		r.message = plugin.Error()
+		hint("if you trust it, list it in your own %s: plugins = [%q]", environ.Config(a.env, "config.toml"), plugin.Name)
 	case errors.As(err, &readers):
 		a.explainReaders(&r, readers)
 	case errors.As(err, &input):
@@ -181,6 +190,10 @@ func (a *app) explain(err error) explanation {
 		hint("the disk is full; nothing was changed")
 	case errors.As(err, &badFile):
 		r.code = fileErrorCode(badFile)
+	case errors.As(err, &ask) && ask.hidden:
+		if a.action == "keygen" {
+			hint("a key that a program uses is made without --passphrase")
+		}
 	case errors.As(err, &ask):
 		hint("-y answers yes where nobody can be asked")
 	case errors.As(err, &noKey):
@@ -208,8 +221,10 @@ func (a *app) explain(err error) explanation {
 		hint("if that is meant, list it in %s under the environment: allow = [%q]", project.PolicyName, refused.Keys[0])
 	case errors.Is(err, os.ErrExist):
 		hint("it is never overwritten: choose another name, or move it away")
-		if own := a.ownPublic(); a.action == "keygen" && own != "" {
-			hint("your public key is %s", own)
+		if a.action == "keygen" {
+			if own, _ := a.newKeyring().Public(); own != "" {
+				hint("your public key is %s", own)
+			}
 		}
 	}
 	return r
@@ -259,11 +274,11 @@ func (a *app) explainNoIdentity(r *explanation, environment string, none *crypt.
 	}
 	defer func() {
 		if a.keys != nil {
-			r.hints = append(r.hints, "tried: "+a.keys.tale())
+			r.hints = append(r.hints, "tried: "+tale(a.keys))
 		}
 	}()
 	switch {
-	case none.Tried == 0 && a.keys != nil && a.keys.refused():
+	case none.Tried == 0 && a.keys != nil && refusedAny(a.keys):
 		r.hints = append(r.hints, "mend the identity that was refused; -i FILE names another one")
 		return
 	case none.Tried == 0:
@@ -277,13 +292,13 @@ func (a *app) explainNoIdentity(r *explanation, environment string, none *crypt.
 
 // askForAccess says what somebody who cannot open an environment has to ask for.
 func (a *app) askForAccess(environment, readers string) string {
-	for _, public := range a.keys.publics() {
+	for _, public := range a.keys.Publics() {
 		if me := a.policy.Directory.Owner(public); me != "" {
 			return fmt.Sprintf(`ask a reader (%s) to add %s to the readers of %s in %s, and to run "envcrypt rekey %s"`, readers, me, environment, project.PolicyName, environment)
 		}
 	}
 	ask := fmt.Sprintf(`ask a reader (%s) to add you to %s, and to run "envcrypt rekey %s"`, readers, project.PolicyName, environment)
-	if publics := a.keys.publics(); len(publics) > 0 {
+	if publics := a.keys.Publics(); len(publics) > 0 {
 		ask += "; your public key is " + publics[0]
 	}
 	return ask
@@ -312,23 +327,9 @@ func (a *app) readerNames(environment string, texts []string) string {
 	return strings.Join(names, ", ")
 }
 
-// tale lists the places where identities were looked for, and what was there.
-func (k *keyring) tale() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	var parts []string
-	for i := range k.places {
-		p := &k.places[i]
-		found := p.found
-		if found == "" {
-			found = "nothing"
-		}
-		parts = append(parts, fmt.Sprintf("%s (%s)", p.label(), found))
-	}
-	if len(parts) == 0 {
-		return "no place at all: there is no home directory"
-	}
-	return strings.Join(parts, "; ")
+// refusedAny tells whether a place held something that could not be used.
+func refusedAny(k *keyring.Keyring) bool {
+	return slices.ContainsFunc(k.Findings(), func(f keyring.Finding) bool { return f.State == keyring.Refused })
 }
 
 func (a *app) explainReaders(r *explanation, e *vault.ReadersError) {

@@ -91,7 +91,10 @@ func showName(s string) string {
 }
 
 // noTerminalError says that a question could not be asked.
-type noTerminalError struct{ question string }
+type noTerminalError struct {
+	question string
+	hidden   bool // whether it asks for text, and not for a yes
+}
 
 func (e *noTerminalError) Error() string {
 	return "cannot ask without a terminal: " + e.question
@@ -160,7 +163,7 @@ func ask(question string, empty bool) error {
 func askHidden(prompt string) (string, error) {
 	t, err := openTerminal()
 	if err != nil {
-		return "", &noTerminalError{question: prompt}
+		return "", &noTerminalError{question: prompt, hidden: true}
 	}
 	defer t.close()
 	state, err := term.GetState(int(t.in.Fd()))
@@ -173,7 +176,7 @@ func askHidden(prompt string) (string, error) {
 	if err := hideInput(int(t.in.Fd())); err != nil { // before anybody is asked to type
 		return "", err
 	}
-	fmt.Fprintf(t.out, "%s: %s: ", programName, prompt)
+	fmt.Fprintf(t.out, "%s: %s: ", programName, oneLine(prompt))
 	line, err := term.ReadPassword(int(t.in.Fd()))
 	fmt.Fprint(t.out, "\r\x1b[K")
 	if err != nil {

@@ -40,10 +40,10 @@ func (a *app) vaultOf(p *project.Project) *vault.Vault {
 	a.policy = p.Policy
 	return &vault.Vault{
 		Project:    p,
-		Identities: a.keys.identities(),
+		Identities: a.keys.Identities(),
 		Now:        a.now,
-		Plugins:    a.pluginAllowed,
-		UI:         pluginUI(),
+		Plugins:    a.keys.AllowPlugin,
+		UI:         a.keys.UI(),
 		Author:     a.author(),
 		Allow:      a.allowed,
 		Note:       vault.Note{Reason: a.reason},
@@ -166,7 +166,7 @@ func (a *app) look(v *vault.Vault, name string) (*vault.Environment, error) {
 func (a *app) identityFailure(err error) error {
 	var none *crypt.NoIdentityError
 	if err != nil && a.keys != nil && errors.As(err, &none) {
-		if failed := a.keys.err(); failed != nil {
+		if failed := a.keys.Err(); failed != nil {
 			return failed
 		}
 	}
@@ -224,7 +224,7 @@ func (a *app) openFile(path string, keys ...string) (doc *crypt.Document, name s
 		return nil, "", err
 	}
 	a.keys = a.newKeyring()
-	doc, err = crypt.Open(data, crypt.Options{Format: formatOf(path), Environment: a.environment}, a.keys.identities())
+	doc, err = crypt.Open(data, crypt.Options{Format: formatOf(path), Environment: a.environment}, a.keys.Identities())
 	if err != nil {
 		return nil, "", a.identityFailure(fmt.Errorf("cannot open %s: %w", path, err))
 	}

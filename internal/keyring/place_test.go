@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package keyring
 
 import (
 	"slices"
@@ -9,15 +9,15 @@ import (
 
 // The order of the design, which no script can show whole: /etc belongs to the
 // machine.
-func TestIdentityPlaces(t *testing.T) {
-	a := &app{identityFiles: []string{"one", "two"}}
-	a.env = []string{
+func TestPlaces(t *testing.T) {
+	files := []string{"one", "two"}
+	env := []string{
 		"HOME=/home/me", "XDG_CONFIG_HOME=/config",
 		"SOPS_AGE_SSH_PRIVATE_KEY_FILE=ssh", "SOPS_AGE_KEY_CMD=command", "SOPS_AGE_KEY_FILE=keyfile", "SOPS_AGE_KEY=key",
 		"CREDENTIALS_DIRECTORY=/credentials", "ENVCRYPT_IDENTITY_FILE=file", "ENVCRYPT_IDENTITY=text",
 	}
 	var got []string
-	for _, p := range a.identityPlaces() {
+	for _, p := range places(env, files) {
 		got = append(got, p.text+p.file+p.command)
 		if explicit := len(got) <= 4 || len(got) >= 6 && len(got) <= 9; p.explicit != explicit {
 			t.Errorf("%s: explicit is %v", p.label(), p.explicit)
@@ -33,9 +33,8 @@ func TestIdentityPlaces(t *testing.T) {
 	}
 }
 
-func TestIdentityPlacesWithoutHome(t *testing.T) {
-	a := new(app)
-	for _, p := range a.identityPlaces() {
+func TestPlacesWithoutHome(t *testing.T) {
+	for _, p := range places(nil, nil) {
 		if p.file != "/etc/envcrypt/identity.txt" {
 			t.Errorf("%s is looked at", p.label())
 		}
