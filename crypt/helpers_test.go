@@ -52,11 +52,12 @@ func fixture(t testing.TB) person {
 	return personOf(ids[0].(*age.X25519Identity))
 }
 
-func to(people ...person) (r []Recipient) {
+func to(people ...person) Audience {
+	var r []Recipient
 	for _, p := range people {
 		r = append(r, p.recipient)
 	}
-	return r
+	return AnyOf(r...)
 }
 
 func ids(people ...person) iter.Seq[Identity] {

@@ -253,7 +253,7 @@ func (v *Vault) encrypt(name string, doc *crypt.Document) ([]byte, error) {
 	for _, r := range readers {
 		to = append(to, crypt.Recipient{Text: r.Key.String(), Recipient: wrapper{v, r}})
 	}
-	return crypt.Seal(doc, name, to, v.Now())
+	return crypt.Seal(doc, name, crypt.AnyOf(to...), v.Now())
 }
 
 // wrapper makes of a key what age needs only when something is wrapped for it:
