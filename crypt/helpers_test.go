@@ -39,9 +39,14 @@ func personOf(id *age.X25519Identity) person {
 }
 
 // fixture is the person that the files in testdata are encrypted to.
-func fixture(t testing.TB) person {
+func fixture(t testing.TB) person { return readPerson(t, "testdata/identity.txt") }
+
+// secondFixture is who opens the files in testdata/quorum together with fixture.
+func secondFixture(t testing.TB) person { return readPerson(t, "testdata/quorum/identity.txt") }
+
+func readPerson(t testing.TB, file string) person {
 	t.Helper()
-	text, err := os.ReadFile("testdata/identity.txt")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -396,3 +396,16 @@ func TestQuorumTamper(t *testing.T) {
 		}
 	}
 }
+
+// The files in testdata/quorum open by the two, and by neither alone.
+func TestQuorumFiles(t *testing.T) {
+	p, q := fixture(t), secondFixture(t)
+	for name, o := range map[string]Options{"sealed.env": staging, "sops.env": {}, "sops.yaml": {Format: YAML}} {
+		data := mustRead(t, "testdata/quorum/"+name)
+		if d := mustOpen(t, data, o, q, p); d.Quorum() != 2 || len(d.Groups()) != 3 || len(d.Keys()) == 0 {
+			t.Errorf("%s: %d of %v", name, d.Quorum(), d.Groups())
+		}
+		refused[*NoIdentityError](t, data, o, p)
+		refused[*NoIdentityError](t, data, o, q)
+	}
+}
