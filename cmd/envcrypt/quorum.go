@@ -15,7 +15,7 @@ func shapeChange(r vault.Readers) string {
 	if r.Is.Quorum == 1 {
 		return "there is no quorum any more: each reader opens it alone"
 	}
-	return fmt.Sprintf("quorum is now %d of %s", r.Is.Quorum, count(r.Is.Groups, "group"))
+	return fmt.Sprintf("quorum is now %s", r.Is)
 }
 
 // shapeDifference says in what a file's quorum is not the policy's.
@@ -23,7 +23,7 @@ func shapeDifference(r vault.Readers) string {
 	if r.Is.Quorum == 1 {
 		return "it takes a quorum, and should not"
 	}
-	return fmt.Sprintf("its quorum should be %d of %s", r.Is.Quorum, count(r.Is.Groups, "group"))
+	return fmt.Sprintf("its quorum should be %s", r.Is)
 }
 
 // quorumMessage says which groups are missing to open a file.

@@ -22,6 +22,13 @@ type Shape struct {
 	Quorum, Groups int
 }
 
+func (s Shape) String() string {
+	if s.Quorum == 1 {
+		return "any one reader"
+	}
+	return fmt.Sprintf("%d of %d groups", s.Quorum, s.Groups)
+}
+
 // Differ tells whether a rekey has something to do.
 func (r Readers) Differ() bool { return r.ChangeAccess() || r.Reordered }
 
