@@ -22,7 +22,7 @@ import (
 // imports says what each package may import beside the standard library. "/..."
 // stands for a package and all below it.
 var imports = map[string][]string{
-	"envcrypt/crypt":   {"filippo.io/age", "filippo.io/age/armor", "go.yaml.in/yaml/v3"},
+	"envcrypt/crypt":   {"filippo.io/age", "filippo.io/age/armor", "github.com/getsops/sops/v3/shamir", "go.yaml.in/yaml/v3"},
 	"envcrypt/envfile": {},
 	"envcrypt/recipients": {
 		"envcrypt/internal/bech32", "envcrypt/internal/x25519", "filippo.io/age/...", "golang.org/x/crypto/ssh",

@@ -195,7 +195,7 @@ func (b *bench) seal(dir, env string, keys int, others ...*age.X25519Identity) e
 	for _, id := range append([]*age.X25519Identity{b.identity}, others...) {
 		to = append(to, crypt.Recipient{Recipient: id.Recipient(), Text: id.Recipient().String()})
 	}
-	data, err := crypt.Seal(&doc, env, to, time.Now())
+	data, err := crypt.Seal(&doc, env, crypt.AnyOf(to...), time.Now())
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,8 @@ type Options struct {
 	Reseal bool
 }
 
-// Open verifies and decrypts a SOPS document with the first of ids that fits.
+// Open verifies and decrypts a SOPS document with the first of ids that fits, or where
+// it takes a quorum, the first of each group until there are enough.
 //
 // The errors are [*NoIdentityError], [*IdentityError], [*UnsupportedError],
 // [*DamagedError] and [*SealError].
@@ -63,7 +64,7 @@ func Open(data []byte, o Options, ids iter.Seq[Identity]) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	dataKey, recipient, err := unwrapDataKey(meta.stanzas, ids)
+	dataKey, recipient, err := unwrapDataKey(&meta, ids)
 	if err != nil {
 		return nil, err
 	}

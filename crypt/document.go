@@ -115,19 +115,19 @@ func (d *Document) Delete(key string) bool {
 	return true
 }
 
-// Recipients returns whom the file that was opened is encrypted to.
+// Recipients returns whom the file that was opened is encrypted to, in all of its groups.
 func (d *Document) Recipients() []string { return d.meta.recipients() }
 
-func (m *metadata) recipients() []string {
-	var r []string
-	for _, s := range m.stanzas {
-		r = append(r, s.recipient)
-	}
-	return r
-}
+// Groups returns the recipients by group: one group, unless it takes a quorum to open
+// the file. A group is empty if its keys are all of [Document.OtherKinds].
+func (d *Document) Groups() [][]string { return d.meta.recipientGroups() }
+
+// Quorum returns how many of the groups together open the file, 0 for a document that
+// was neither opened nor sealed.
+func (d *Document) Quorum() int { return d.meta.quorum }
 
 // OpenedBy returns which of the recipients the identity was that opened the
-// document, "" for one that was not opened.
+// document, or the first group of it; "" for one that was not opened.
 func (d *Document) OpenedBy() string { return d.openedBy }
 
 // OtherKinds names the SOPS keys beside age (pgp, kms, …) that also open the
@@ -179,7 +179,7 @@ func (d *Document) Adopt() {
 // afresh.
 func (d *Document) NewDataKey() {
 	d.dataKey = nil
-	d.meta.stanzas = nil
+	d.meta.groups, d.meta.quorum = nil, 0
 	for i := range d.items {
 		d.items[i].cipher = ""
 	}

@@ -73,24 +73,40 @@ func (e *SealError) Error() string {
 	}
 }
 
-// A NoIdentityError says that none of the identities opens the document.
+// A NoIdentityError says that none of the identities opens the document, or where it
+// takes a quorum, that they do not open enough of its groups.
 type NoIdentityError struct {
-	Recipients []string // whom the document is encrypted to, in its order
-	Tried      int      // how many identities were looked at
+	Recipients []string   // whom the document is encrypted to, in its order
+	Groups     [][]string // the same, by group; see [Document.Groups]
+	Quorum     int        // how many of the groups it takes: 1 where there is one
+	Opened     []bool     // of Groups, those that the identities open
+	Tried      int        // how many identities were looked at
 }
 
 func (e *NoIdentityError) Error() string {
+	if e.Quorum > 1 {
+		return fmt.Sprintf("%d of its %d groups of recipients are needed, and %d identities open %d", e.Quorum, len(e.Groups), e.Tried, e.opened())
+	}
 	return fmt.Sprintf("none of %d identities is among the file's %d recipients", e.Tried, len(e.Recipients))
 }
 
+func (e *NoIdentityError) opened() (n int) {
+	for _, opened := range e.Opened {
+		if opened {
+			n++
+		}
+	}
+	return n
+}
+
 // An UnsupportedError says that only sops itself can open the document: its
-// data key is wrapped by the named kinds of keys, none of which is age.
+// data key is wrapped by the named kinds of keys, and by no or too few of age.
 type UnsupportedError struct {
-	Kinds []string // SOPS's names: "pgp", "kms", "key_groups", …
+	Kinds []string // SOPS's names: "pgp", "kms", …
 }
 
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("its data key is wrapped by %s and not by a single group of age keys: only sops can open it", strings.Join(e.Kinds, ", "))
+	return fmt.Sprintf("its data key is wrapped by %s, and age keys alone do not open it: only sops can", strings.Join(e.Kinds, ", "))
 }
 
 // An IdentityError says that an identity itself could not be used: a wrong

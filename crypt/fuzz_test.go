@@ -11,7 +11,7 @@ import (
 // FuzzOpen splices bytes into a file: nothing but the file's own plaintext ever
 // comes out of it. The files lie in testdata, so that a failure can be repeated.
 func FuzzOpen(f *testing.F) {
-	p := fixture(f)
+	p, q := fixture(f), secondFixture(f)
 	files := []struct {
 		name string
 		o    Options
@@ -22,12 +22,15 @@ func FuzzOpen(f *testing.F) {
 		{"testdata/sops/mac_only_encrypted.env", Options{}},
 		{"testdata/sops/strings.yaml", Options{Format: YAML}},
 		{"testdata/sops/strings.json", Options{Format: JSON}},
+		{"testdata/quorum/sealed.env", staging},
+		{"testdata/quorum/sops.env", Options{}},
+		{"testdata/quorum/sops.yaml", Options{Format: YAML}},
 	}
 	data := make([][]byte, len(files))
 	want := make([]string, len(files))
 	for i, file := range files {
 		data[i] = mustRead(f, file.name)
-		want[i] = fmt.Sprint(nonEmpty(mustOpen(f, data[i], file.o, p)))
+		want[i] = fmt.Sprint(nonEmpty(mustOpen(f, data[i], file.o, p, q)))
 		for at := range len(data[i]) / 97 {
 			f.Add(uint8(i), uint16(97*at), uint16(at%3), []byte("A="))
 		}
@@ -38,7 +41,7 @@ func FuzzOpen(f *testing.F) {
 		from := min(int(at), len(data[i]))
 		to := min(from+int(cut), len(data[i]))
 		mutated := slices.Concat(data[i][:from], with, data[i][to:])
-		d, err := Open(mutated, files[i].o, ids(p))
+		d, err := Open(mutated, files[i].o, ids(p, q))
 		if err != nil {
 			if d != nil || !ours(err) {
 				t.Fatalf("document %v, error of type %T", d, err)

@@ -39,9 +39,14 @@ func personOf(id *age.X25519Identity) person {
 }
 
 // fixture is the person that the files in testdata are encrypted to.
-func fixture(t testing.TB) person {
+func fixture(t testing.TB) person { return readPerson(t, "testdata/identity.txt") }
+
+// secondFixture is who opens the files in testdata/quorum together with fixture.
+func secondFixture(t testing.TB) person { return readPerson(t, "testdata/quorum/identity.txt") }
+
+func readPerson(t testing.TB, file string) person {
 	t.Helper()
-	text, err := os.ReadFile("testdata/identity.txt")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,11 +57,12 @@ func fixture(t testing.TB) person {
 	return personOf(ids[0].(*age.X25519Identity))
 }
 
-func to(people ...person) (r []Recipient) {
+func to(people ...person) Audience {
+	var r []Recipient
 	for _, p := range people {
 		r = append(r, p.recipient)
 	}
-	return r
+	return AnyOf(r...)
 }
 
 func ids(people ...person) iter.Seq[Identity] {

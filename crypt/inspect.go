@@ -7,9 +7,11 @@ import (
 // A Summary is what a document says of itself to everybody. Nothing of it has
 // been verified: only [Open] does that.
 type Summary struct {
-	Keys         []string // the names in their order
-	Recipients   []string // whom the data key is wrapped for
-	OtherKinds   []string // SOPS's names of keys other than age
+	Keys         []string   // the names in their order
+	Recipients   []string   // whom the data key is wrapped for
+	Groups       [][]string // the same, by group
+	Quorum       int        // how many of the groups open it: 1 where there is one
+	OtherKinds   []string   // SOPS's names of keys other than age
 	LastModified time.Time
 }
 
@@ -20,7 +22,13 @@ func Inspect(data []byte, f Format) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Summary{Recipients: meta.recipients(), OtherKinds: meta.other, LastModified: meta.lastModified}
+	s := &Summary{
+		Recipients:   meta.recipients(),
+		Groups:       meta.recipientGroups(),
+		Quorum:       meta.quorum,
+		OtherKinds:   meta.other,
+		LastModified: meta.lastModified,
+	}
 	for _, l := range leaves {
 		if l.kind == kindEntry {
 			s.Keys = append(s.Keys, flatName(l.path))

@@ -217,9 +217,9 @@ func TestRefuseStale(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.meta.stanzas = append(d.meta.stanzas, s)
+			d.meta.groups[0].stanzas = append(d.meta.groups[0].stanzas, s)
 		}, false},
-		{"recipient wrapped again", func(d *Document) { d.meta.stanzas[0], _ = wrapDataKey(d.dataKey, p.recipient) }, false},
+		{"recipient wrapped again", func(d *Document) { d.meta.groups[0].stanzas[0], _ = wrapDataKey(d.dataKey, p.recipient) }, false},
 		{"version", func(d *Document) { d.meta.version = "3.99.0" }, false},
 		{"suffix", func(d *Document) { d.meta.unencryptedSuffix = "_unencrypted" }, false},
 	}
@@ -344,13 +344,12 @@ func TestRefuseNULUnderFittingSeal(t *testing.T) {
 func TestRefuseOtherKeys(t *testing.T) {
 	p := newPerson(t)
 	for kind, field := range map[string]string{
-		"pgp":        "sops_pgp__list_0__map_fp",
-		"kms":        "sops_kms__list_0__map_arn",
-		"gcp_kms":    "sops_gcp_kms__list_0__map_resource_id",
-		"azure_kv":   "sops_azure_kv__list_0__map_name",
-		"hc_vault":   "sops_hc_vault__list_0__map_key_name",
-		"hckms":      "sops_hckms__list_0__map_key_id",
-		"key_groups": "sops_key_groups__list_0__map_age__list_0__map_recipient",
+		"pgp":      "sops_pgp__list_0__map_fp",
+		"kms":      "sops_kms__list_0__map_arn",
+		"gcp_kms":  "sops_gcp_kms__list_0__map_resource_id",
+		"azure_kv": "sops_azure_kv__list_0__map_name",
+		"hc_vault": "sops_hc_vault__list_0__map_key_name",
+		"hckms":    "sops_hckms__list_0__map_key_id",
 	} {
 		l := append(without("sops_age")(lines(sample(t, "staging", p))), field+"="+canary+"\n")
 		e := refused[*UnsupportedError](t, []byte(strings.Join(l, "")), staging, p)

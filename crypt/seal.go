@@ -137,19 +137,20 @@ func (d *Document) distrustEmpties() {
 	}
 }
 
-// Seal encrypts the document to the given recipients and returns the text of an
+// Seal encrypts the document to the given audience and returns the text of an
 // environment file, sealed for environment. now becomes its lastmodified.
 //
 // Values and recipients that were there before keep their ciphertext. The data
 // key is new and everything is encrypted afresh if one of the file's recipients
 // is not among to, and wherever the old data key may be known to somebody else:
 // the file's seal was not valid (sops keeps the data key when it removes a
-// recipient), or it was for another environment. YAML and JSON files have no
-// seal. Unverified entries are left out. The document can go on being used and
-// sealed again.
-func Seal(d *Document, environment string, to []Recipient, now time.Time) ([]byte, error) {
-	if len(to) == 0 {
-		return nil, fmt.Errorf("no recipient to encrypt to")
+// recipient), or it was for another environment. It is also new with any change of a
+// quorum: the groups, their order and recipients, and how many it takes. YAML and JSON
+// files have no seal. Unverified entries are left out. The document can go on being used
+// and sealed again.
+func Seal(d *Document, environment string, to Audience, now time.Time) ([]byte, error) {
+	if err := to.check(); err != nil {
+		return nil, err
 	}
 	d.items = slices.DeleteFunc(d.items, func(it item) bool { return it.unverified })
 	if d.state != SealValid || d.seal.environment != environment {
@@ -177,36 +178,61 @@ func Seal(d *Document, environment string, to []Recipient, now time.Time) ([]byt
 }
 
 // encryptTo makes the data key, new or kept, and its wrappings.
-func (d *Document) encryptTo(to []Recipient) error {
-	kept := make(map[string]stanza, len(d.meta.stanzas))
-	for _, s := range d.meta.stanzas {
-		if !slices.ContainsFunc(to, func(r Recipient) bool { return r.Text == s.recipient }) {
-			d.NewDataKey()
-			break
-		}
-		kept[s.recipient] = s
-	}
-	if len(d.meta.other) > 0 {
+func (d *Document) encryptTo(to Audience) error {
+	if len(d.meta.other) > 0 || !d.meta.mayStay(to) {
 		d.NewDataKey()
 	}
 	if d.dataKey == nil {
-		kept = nil
 		d.dataKey = make([]byte, dataKeySize)
 		rand.Read(d.dataKey)
+	} else if to.Quorum > 1 {
+		return nil // and the parts are whose they were
 	}
+	parts, err := splitDataKey(d.dataKey, len(to.Groups), to.Quorum)
+	if err != nil {
+		return err
+	}
+	kept := make(map[string]stanza)
+	for _, g := range d.meta.groups {
+		for _, s := range g.stanzas {
+			kept[s.recipient] = s
+		}
+	}
+	groups := make([]group, len(to.Groups))
+	for i, recipients := range to.Groups {
+		if groups[i].stanzas, err = wrapAll(parts[i], recipients, kept); err != nil {
+			return err
+		}
+	}
+	d.meta.groups, d.meta.quorum = groups, to.Quorum
+	return nil
+}
+
+// mayStay tells whether nobody loses what they could open before: of a quorum nothing
+// may change.
+func (m *metadata) mayStay(to Audience) bool {
+	if to.Quorum > 1 || m.quorum > 1 {
+		return m.quorum == to.Quorum && sameGroups(m.groups, to)
+	}
+	return !slices.ContainsFunc(m.recipients(), func(text string) bool {
+		return !slices.ContainsFunc(to.Groups[0], func(r Recipient) bool { return r.Text == text })
+	})
+}
+
+// wrapAll wraps the data key, or a part of it, for those who have no stanza of it yet.
+func wrapAll(part []byte, to []Recipient, kept map[string]stanza) ([]stanza, error) {
 	stanzas := make([]stanza, 0, len(to))
 	for _, r := range to {
 		s, ok := kept[r.Text]
 		if !ok {
 			var err error
-			if s, err = wrapDataKey(d.dataKey, r); err != nil {
-				return err
+			if s, err = wrapDataKey(part, r); err != nil {
+				return nil, err
 			}
 		}
 		stanzas = append(stanzas, s)
 	}
-	d.meta.stanzas = stanzas
-	return nil
+	return stanzas, nil
 }
 
 // appendItems writes the lines, encrypting those that have no ciphertext yet,

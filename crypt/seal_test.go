@@ -47,7 +47,7 @@ func TestSealEmptyDocument(t *testing.T) {
 }
 
 func TestSealNobody(t *testing.T) {
-	if data, err := Seal(new(Document), "staging", nil, testTime); data != nil || err == nil {
+	if data, err := Seal(new(Document), "staging", Audience{}, testTime); data != nil || err == nil {
 		t.Error("sealed to nobody")
 	}
 }
@@ -58,7 +58,7 @@ func TestSealFailureIsNoHarm(t *testing.T) {
 	d := mustOpen(t, sample(t, "staging", p), staging, p)
 	broken := Recipient{Recipient: brokenRecipient{}, Text: "age1broken"}
 	for _, to := range [][]Recipient{{p.recipient, broken}, {broken}} {
-		if data, err := Seal(d, "staging", to, testTime); data != nil || !errors.Is(err, errBroken) {
+		if data, err := Seal(d, "staging", AnyOf(to...), testTime); data != nil || !errors.Is(err, errBroken) {
 			t.Fatalf("got %v", err)
 		}
 	}
@@ -183,7 +183,7 @@ func freshly(t *testing.T, first, second []byte, old *Document, p, q person) {
 	// The old stanza of q in the new file unwraps the wrong data key.
 	mixed := append(slices.Clone(second), []byte(
 		"sops_age__list_1__map_recipient="+q.recipient.Text+"\n"+
-			"sops_age__list_1__map_enc="+strings.ReplaceAll(old.meta.stanzas[1].armored, "\n", `\n`)+"\n")...)
+			"sops_age__list_1__map_enc="+strings.ReplaceAll(old.meta.groups[0].stanzas[1].armored, "\n", `\n`)+"\n")...)
 	refused[*DamagedError](t, mixed, staging, q)
 }
 
@@ -294,6 +294,8 @@ func TestInspect(t *testing.T) {
 	want := &Summary{
 		Keys:         []string{"API_KEY", "DB_URL", "EMPTY", "DEBUG"},
 		Recipients:   []string{p.recipient.Text, q.recipient.Text},
+		Groups:       [][]string{{p.recipient.Text, q.recipient.Text}},
+		Quorum:       1,
 		OtherKinds:   []string{"pgp"},
 		LastModified: testTime.UTC().Truncate(time.Second),
 	}

@@ -38,46 +38,77 @@ type Recipient struct {
 	Text string // as it stands in the file; see [Identity].Recipient
 }
 
-// stanza is one recipient's wrapping of the data key: an armored age file.
+// stanza is one recipient's wrapping of the data key, or of a part of it: an armored age file.
 type stanza struct {
 	recipient string
 	armored   string
 }
 
-// unwrapDataKey returns the data key and the recipient for whom it was wrapped.
-// It asks ids, in their order, for one that opens one of the stanzas.
-// Identities behind the first that fits are never asked for, so a sequence can
+// unwrapDataKey returns the data key and the first recipient who opened a part of it.
+// It asks ids, in their order, until they have opened as many groups as it takes. A part
+// is tried only for groups that are not opened yet, and one identity opens one of them.
+// Identities behind the last that is needed are never asked for, so a sequence can
 // put off what is slow or interactive.
-func unwrapDataKey(stanzas []stanza, ids iter.Seq[Identity]) (dataKey []byte, recipient string, err error) {
-	none := &NoIdentityError{}
-	for _, s := range stanzas {
-		none.Recipients = append(none.Recipients, s.recipient)
+func unwrapDataKey(m *metadata, ids iter.Seq[Identity]) (dataKey []byte, recipient string, err error) {
+	none := &NoIdentityError{
+		Recipients: m.recipients(),
+		Groups:     m.recipientGroups(),
+		Quorum:     m.quorum,
+		Opened:     make([]bool, len(m.groups)),
 	}
+	var parts [][]byte
 	for id := range ids {
 		none.Tried++
-		for _, s := range stanzas {
-			if !id.fits(s.recipient) {
+		for i, g := range m.groups {
+			if none.Opened[i] {
 				continue
 			}
-			key, err := decryptStanza(s.armored, id)
-			if errors.Is(err, age.ErrIncorrectIdentity) {
-				continue
-			}
-			var failed *IdentityError
-			if errors.As(err, &failed) {
-				return nil, "", failed
-			}
+			part, by, err := g.open(id, partSize(m.quorum))
 			if err != nil {
-				// age's errors quote what they could not read.
-				return nil, "", damaged(0, "", "the data key wrapped for %s cannot be unwrapped", s.recipient)
+				return nil, "", err
 			}
-			if len(key) != dataKeySize {
-				return nil, "", damaged(0, "", "the data key wrapped for %s has %d bytes instead of %d", s.recipient, len(key), dataKeySize)
+			if part == nil {
+				continue
 			}
-			return key, s.recipient, nil
+			none.Opened[i] = true
+			if recipient == "" {
+				recipient = by
+			}
+			if parts = append(parts, part); len(parts) < m.quorum {
+				break
+			}
+			dataKey, err = combineParts(parts)
+			return dataKey, recipient, err
 		}
 	}
 	return nil, "", none
+}
+
+// open returns the group's part of the data key and the recipient who opened it, or nil
+// if id is none of them.
+func (g *group) open(id Identity, size int) (part []byte, recipient string, err error) {
+	for _, s := range g.stanzas {
+		if !id.fits(s.recipient) {
+			continue
+		}
+		part, err := decryptStanza(s.armored, id)
+		if errors.Is(err, age.ErrIncorrectIdentity) {
+			continue
+		}
+		var failed *IdentityError
+		if errors.As(err, &failed) {
+			return nil, "", failed
+		}
+		if err != nil {
+			// age's errors quote what they could not read.
+			return nil, "", damaged(0, "", "the data key wrapped for %s cannot be unwrapped", s.recipient)
+		}
+		if len(part) != size {
+			return nil, "", damaged(0, "", "the data key wrapped for %s has %d bytes instead of %d", s.recipient, len(part), size)
+		}
+		return part, s.recipient, nil
+	}
+	return nil, "", nil
 }
 
 // decryptStanza decrypts one armored age file.
@@ -89,7 +120,7 @@ func decryptStanza(armored string, id age.Identity) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// wrapDataKey encrypts the data key to one recipient, as SOPS does.
+// wrapDataKey encrypts the data key, or a part of it, to one recipient, as SOPS does.
 func wrapDataKey(dataKey []byte, to Recipient) (stanza, error) {
 	var buf bytes.Buffer
 	a := armor.NewWriter(&buf)

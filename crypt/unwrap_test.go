@@ -238,7 +238,7 @@ func (v ageVector) run(t *testing.T) {
 		t.Fatalf("unknown expectation %q", v.expect)
 	}
 
-	key, _, err := unwrapDataKey([]stanza{{recipient: "age1x", armored: text}}, slices.Values([]Identity{{Identity: v.identities}}))
+	key, _, err := unwrapDataKey(&metadata{groups: []group{{stanzas: []stanza{{recipient: "age1x", armored: text}}}}, quorum: 1}, slices.Values([]Identity{{Identity: v.identities}}))
 	switch {
 	case v.expect == "success" && len(out) == dataKeySize:
 		if err != nil {

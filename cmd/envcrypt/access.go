@@ -25,7 +25,8 @@ that the files are really encrypted to, and marks every difference:
    to come  the policy says so, the file not yet: envcrypt rekey
    partly   the file lacks some of their keys, or has one that they gave up
    ALARM    the file is encrypted to them, and the policy does not say so
-A key in a file that is no member's gets a line of its own. "access who ENV"
+A key in a file that is no member's gets a line of its own, and a file whose
+quorum is another than the policy's a warning. "access who ENV"
 lists an environment's readers and through which group they are, "access
 whoami" whose your keys are. It needs no identity; an ALARM is exit 5.
 
@@ -80,12 +81,18 @@ type accessRow struct {
 type accessTable struct {
 	Environments []string          `json:"environments"`
 	Rows         []accessRow       `json:"rows"`
-	Failed       map[string]string `json:"failed,omitempty"` // why a file could not be read
+	Quorums      map[string]string `json:"quorums,omitempty"` // in what a file's differs from the policy
+	Failed       map[string]string `json:"failed,omitempty"`  // why a file could not be read
+	weaker       bool              // a file opens by fewer people than the policy wants
+}
+
+func newAccessTable() *accessTable {
+	return &accessTable{Quorums: make(map[string]string), Failed: make(map[string]string)}
 }
 
 func (a *app) accessMatrix(v *vault.Vault) error {
 	t := a.readAccess(v)
-	alarm := slices.ContainsFunc(t.Rows, func(r accessRow) bool {
+	alarm := t.weaker || slices.ContainsFunc(t.Rows, func(r accessRow) bool {
 		return slices.Contains(slices.Collect(maps.Values(r.Environments)), accessAlarm)
 	})
 	if err := a.printAccess(t); err != nil {
@@ -121,6 +128,7 @@ func (a *app) printAccess(t *accessTable) error {
 	if err := a.printTable(table); err != nil {
 		return err
 	}
+	a.warnQuorums(t)
 	for _, env := range slices.Sorted(maps.Keys(t.Failed)) {
 		a.warningf("%s: only the policy was looked at: %s", env, t.Failed[env])
 	}
@@ -129,7 +137,7 @@ func (a *app) printAccess(t *accessTable) error {
 
 // readAccess needs no identity.
 func (a *app) readAccess(v *vault.Vault) *accessTable {
-	t := &accessTable{Failed: make(map[string]string)}
+	t := newAccessTable()
 	p := v.Project.Policy
 	states := make(map[string]map[string]string) // by member, and by key where there is none
 	set := func(who, env, state string) {
@@ -176,20 +184,44 @@ func notNil(m map[string]string) map[string]string {
 }
 
 // fileRecipients are the keys that an environment's file is encrypted to. What cannot be read
-// is noted in t.
+// is noted in t, and so is a quorum that is not the policy's.
 func (a *app) fileRecipients(v *vault.Vault, env project.Environment, t *accessTable) (texts []string, known bool) {
-	data, err := v.Read(env.Name)
-	if err == nil {
-		var summary *crypt.Summary
-		if summary, err = crypt.Inspect(data, crypt.Dotenv); err == nil {
-			for _, text := range summary.Recipients {
-				texts = append(texts, recipients.Canonical(text))
-			}
-			return texts, true
-		}
+	summary, err := readSummary(v, env.Name)
+	if err != nil {
+		t.Failed[env.Name] = err.Error()
+		return nil, false
 	}
-	t.Failed[env.Name] = err.Error()
-	return nil, false
+	if r, err := v.Compare(env.Name, summary.Groups, summary.Quorum); err == nil {
+		t.compareQuorum(env.Name, r)
+	}
+	for _, text := range summary.Recipients {
+		texts = append(texts, recipients.Canonical(text))
+	}
+	return texts, true
+}
+
+func readSummary(v *vault.Vault, name string) (*crypt.Summary, error) {
+	data, err := v.Read(name)
+	if err != nil {
+		return nil, err
+	}
+	return crypt.Inspect(data, crypt.Dotenv)
+}
+
+func (t *accessTable) compareQuorum(name string, r vault.Readers) {
+	switch {
+	case r.Was != r.Is:
+		t.Quorums[name] = shapeDifference(r)
+	case len(r.Moved) > 0:
+		t.Quorums[name] = "some of its readers belong to other groups"
+	}
+	t.weaker = t.weaker || r.Was.Quorum < r.Is.Quorum
+}
+
+func (a *app) warnQuorums(t *accessTable) {
+	for _, env := range slices.Sorted(maps.Keys(t.Quorums)) {
+		a.warningf("%s: %s: run \"envcrypt rekey %s\"", env, t.Quorums[env], env)
+	}
 }
 
 // memberStates compares who should read an environment with the keys that its file has.
@@ -244,7 +276,7 @@ func (a *app) accessWho(v *vault.Vault, args []string) error {
 	if err != nil {
 		return err
 	}
-	t := &accessTable{Failed: make(map[string]string)}
+	t := newAccessTable()
 	have, known := a.fileRecipients(v, env, t)
 	rows := []accessReader{}
 	alarm := false
@@ -264,10 +296,11 @@ func (a *app) accessWho(v *vault.Vault, args []string) error {
 	if err := a.printReaders(env, rows); err != nil {
 		return err
 	}
+	a.warnQuorums(t)
 	if reason := t.Failed[env.Name]; reason != "" {
 		a.warningf("%s: only the policy was looked at: %s", env.Name, reason)
 	}
-	if alarm {
+	if alarm || t.weaker {
 		return &exitError{code: exitFinding}
 	}
 	return nil
@@ -311,6 +344,7 @@ type accessSelf struct {
 	Member string   `json:"member,omitempty"`
 	Groups []string `json:"groups"`
 	Opens  []string `json:"opens"`
+	Parts  []string `json:"parts,omitempty"` // of which it opens one group, and it takes several
 }
 
 func (a *app) accessWhoami(v *vault.Vault) error {
@@ -324,9 +358,13 @@ func (a *app) accessWhoami(v *vault.Vault) error {
 				row.Groups = append(row.Groups, group)
 			}
 		}
-		t := &accessTable{Failed: make(map[string]string)}
 		for _, env := range p.Environments {
-			if have, _ := a.fileRecipients(v, env, t); slices.Contains(have, public) {
+			s, err := readSummary(v, env.Name)
+			switch {
+			case err != nil || !slices.Contains(s.Recipients, public):
+			case s.Quorum > 1:
+				row.Parts = append(row.Parts, env.Name)
+			default:
 				row.Opens = append(row.Opens, env.Name)
 			}
 		}
@@ -348,6 +386,9 @@ func (a *app) accessWhoami(v *vault.Vault) error {
 		}
 		if len(r.Opens) > 0 {
 			opens = "opens " + strings.Join(r.Opens, ", ")
+		}
+		if len(r.Parts) > 0 {
+			opens += ", and with others " + strings.Join(r.Parts, ", ")
 		}
 		if _, err := fmt.Fprintln(a.out, oneLine(fmt.Sprintf("%s%s  %s  %s", member, groups, opens, r.Key))); err != nil {
 			return err

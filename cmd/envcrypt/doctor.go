@@ -164,10 +164,8 @@ func (d *diagnosis) opens(v *vault.Vault, ids []crypt.Identity) string {
 		if err != nil {
 			continue
 		}
-		if slices.ContainsFunc(ids, func(id crypt.Identity) bool {
-			return slices.Contains(summary.Recipients, id.Recipient) || id.Matches != nil && slices.ContainsFunc(summary.Recipients, id.Matches)
-		}) {
-			names = append(names, env.Name)
+		if opens := opensPart(env.Name, summary, ids); opens != "" {
+			names = append(names, opens)
 		}
 	}
 	if names == nil {
@@ -210,6 +208,9 @@ func (d *diagnosis) environmentFile(v *vault.Vault, env project.Environment) {
 	}
 	var none *crypt.NoIdentityError
 	switch {
+	case errors.As(err, &none) && slices.Contains(none.Opened, true):
+		d.note(env.Name, "%s", d.quorumMessage(env.Name, none))
+		return
 	case errors.As(err, &none):
 		d.note(env.Name, "none of your keys opens it")
 		return

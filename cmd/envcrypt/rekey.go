@@ -53,7 +53,7 @@ func (a *app) rekey(names []string, all bool) error {
 			if env, _ := v.Project.Policy.Environment(s.Environment); env.Protected && question == "" {
 				question = "rewrite"
 			}
-			if len(s.Readers.Gained)+len(s.Readers.Lost) > 0 {
+			if s.Readers.ChangeAccess() {
 				question = "change who can read"
 			}
 			quiet := a.quiet
@@ -137,6 +137,12 @@ func (a *app) showReaders(v *vault.Vault, name string, r vault.Readers) {
 	}
 	for _, text := range r.Lost {
 		a.notef("%s: %s loses access", name, keyName(&v.Project.Policy.Directory, text))
+	}
+	for _, m := range r.Moved {
+		a.notef("%s: %s belongs to another group of the quorum", name, m.Member)
+	}
+	if r.Was != r.Is {
+		a.notef("%s: %s", name, shapeChange(r))
 	}
 	if r.Reordered {
 		a.notef("%s: the readers are the same, in another order", name)

@@ -264,10 +264,12 @@ func (a *app) explainNoIdentity(r *explanation, environment string, none *crypt.
 		environment = "the file"
 	}
 	readers := a.readerNames(environment, none.Recipients)
-	switch none.Tried {
-	case 0:
+	switch {
+	case none.Tried == 0:
 		r.message = fmt.Sprintf("cannot open %s: no identity was found", environment)
-	case 1:
+	case none.Quorum > 1:
+		r.message = fmt.Sprintf("cannot open %s: %s", environment, a.quorumMessage(named, none))
+	case none.Tried == 1:
 		r.message = fmt.Sprintf("cannot open %s: your key is not among its %s (%s)", environment, count(len(none.Recipients), "reader"), readers)
 	default:
 		r.message = fmt.Sprintf("cannot open %s: none of your %d keys is among its %s (%s)", environment, none.Tried, count(len(none.Recipients), "reader"), readers)
@@ -283,6 +285,10 @@ func (a *app) explainNoIdentity(r *explanation, environment string, none *crypt.
 		return
 	case none.Tried == 0:
 		r.hints = append(r.hints, `"envcrypt keygen" makes a key; -i FILE names one`)
+		return
+	}
+	if slices.Contains(none.Opened, true) {
+		r.hints = append(r.hints, "it takes keys of several people at once: -i FILE can stand more than once")
 		return
 	}
 	if named != "" {
@@ -343,6 +349,12 @@ func (a *app) explainReaders(r *explanation, e *vault.ReadersError) {
 			name = keyName(&a.policy.Directory, text)
 		}
 		parts = append(parts, name+" is one too many")
+	}
+	for _, m := range e.Readers.Moved {
+		parts = append(parts, m.Member+" belongs to another group")
+	}
+	if e.Readers.Was != e.Readers.Is {
+		parts = append(parts, shapeDifference(e.Readers))
 	}
 	if e.Readers.Reordered {
 		parts = append(parts, "their order is another")

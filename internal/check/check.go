@@ -203,7 +203,7 @@ func (c *Checker) file(env project.Environment) (names []vault.Value, ok bool) {
 		return nil, false // ResolveNames has read it
 	}
 	c.lines[env.Name] = keyLines(data)
-	readers, err := v.Compare(env.Name, summary.Recipients)
+	readers, err := v.Compare(env.Name, summary.Groups, summary.Quorum)
 	if err == nil && readers.Differ() {
 		c.add(RecipientsDiffer, Error, inFile(env.Name), fmt.Sprintf(`"envcrypt rekey %s"`, env.Name),
 			"%s is not encrypted to the policy's readers%s", env.Name, c.difference(readers))
@@ -224,7 +224,7 @@ func keyLines(data []byte) map[string]int {
 	return lines
 }
 
-// difference says who is too many and who is missing.
+// difference says who is too many, who is missing, and what is wrong with a quorum.
 func (c *Checker) difference(r vault.Readers) string {
 	var parts []string
 	for _, g := range r.Gained {
@@ -232,6 +232,12 @@ func (c *Checker) difference(r vault.Readers) string {
 	}
 	for _, text := range r.Lost {
 		parts = append(parts, c.Vault.Name(text)+" is one too many")
+	}
+	for _, m := range r.Moved {
+		parts = append(parts, m.Member+" belongs to another group")
+	}
+	if r.Was != r.Is {
+		parts = append(parts, fmt.Sprintf("%s should open it instead of %s", r.Is, r.Was))
 	}
 	if len(parts) == 0 {
 		return ""

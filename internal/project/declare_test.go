@@ -93,6 +93,15 @@ func TestDeclarations(t *testing.T) {
 	if readers, err := p.Recipients("production"); err != nil || len(readers) != 3 || readers[2].Member != "c" {
 		t.Errorf("recipients %v, %v", readers, err)
 	}
+	if groups, quorum, err := p.KeyGroups("production"); err != nil || quorum != 2 || len(groups) != 2 || len(groups[0]) != 1 || len(groups[1]) != 2 || groups[1][1].Member != "c" {
+		t.Errorf("groups: %d of %v, %v", quorum, groups, err)
+	}
+	if groups, quorum, err := p.KeyGroups("staging"); err != nil || quorum != 1 || len(groups) != 1 || len(groups[0]) != 1 || groups[0][0].Member != "a" {
+		t.Errorf("groups: %d of %v, %v", quorum, groups, err)
+	}
+	if groups, _, err := p.KeyGroups("nowhere"); groups != nil || !errors.As(err, new(*UnknownEnvironmentError)) {
+		t.Errorf("groups: %v, %v", groups, err)
+	}
 	password := Declaration{
 		Name: "PASSWORD", Description: "of the database", RequiredIn: []string{"staging", "production"}, Type: TypeString, Pattern: "[a-z]+",
 		MinLength: 12, Unique: true, NoPromotion: true, Rotate: 30 * 24 * time.Hour, Generate: Generator{"hex", 64}, Example: "abc", Line: 35,

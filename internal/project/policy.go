@@ -80,6 +80,27 @@ func (p *Policy) Recipients(env string) ([]recipients.Reader, error) {
 	return p.Directory.Resolve(e.readers())
 }
 
+// KeyGroups returns the same keys by the groups of which quorum together open the
+// environment. Without reader_groups, that is 1 of one group.
+func (p *Policy) KeyGroups(env string) (groups [][]recipients.Reader, quorum int, err error) {
+	e, err := p.Environment(env)
+	if err != nil {
+		return nil, 0, err
+	}
+	names, quorum := e.ReaderGroups, e.Quorum
+	if len(names) == 0 {
+		names, quorum = [][]string{e.Readers}, 1
+	}
+	for _, readers := range names {
+		group, err := p.Directory.Resolve(readers)
+		if err != nil {
+			return nil, 0, err
+		}
+		groups = append(groups, group)
+	}
+	return groups, quorum, nil
+}
+
 // UnknownEnvironmentError says that the policy has no environment of that name.
 type UnknownEnvironmentError struct {
 	Name  string

@@ -3,7 +3,6 @@ package vault
 import (
 	"errors"
 	"runtime"
-	"slices"
 	"sync"
 
 	"envcrypt/crypt"
@@ -46,14 +45,14 @@ func (v *Vault) plan(name string) Step {
 		return s
 	}
 	s.Keys = summary.Keys
-	s.Readers, s.Err = v.Compare(name, summary.Recipients)
+	s.Readers, s.Err = v.Compare(name, summary.Groups, summary.Quorum)
 	return s
 }
 
 // Rekey encrypts each environment of steps that needs it to the policy's
 // readers, several at a time, and calls done after each with the index of its
 // step, whose Err is set; calls of done do not overlap. A removed reader costs a
-// new data key. A step whose file has changed since [Vault.Plan] gets a
+// new data key, and so does any change of a quorum. A step whose file has changed since [Vault.Plan] gets a
 // [*project.ChangedError].
 func (v *Vault) Rekey(steps []Step, done func(i int)) (err error) {
 	lock, err := v.Project.Lock()
@@ -85,7 +84,7 @@ func (v *Vault) stage(lock *project.Lock, s *Step, action string) ([]*project.St
 		return nil, err
 	}
 	s.By = env.Doc.OpenedBy()
-	if !sameReaders(env.Readers, s.Readers) {
+	if !env.Readers.equal(s.Readers) {
 		return nil, &project.ChangedError{Path: v.Project.Path(s.Environment)}
 	}
 	old, err := v.Project.ReadFiles(s.Environment)
@@ -98,12 +97,6 @@ func (v *Vault) stage(lock *project.Lock, s *Step, action string) ([]*project.St
 		return nil, err
 	}
 	return lock.StageFiles(v.Project, s.Environment, old, new, true)
-}
-
-// sameReaders tells whether the change that somebody agreed to is still the one
-// to be made.
-func sameReaders(a, b Readers) bool {
-	return slices.Equal(a.Gained, b.Gained) && slices.Equal(a.Lost, b.Lost) && a.Reordered == b.Reordered
 }
 
 // each calls work for 0 to n-1, a bounded number at a time.

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"slices"
 	"time"
 
 	"envcrypt/crypt"
@@ -64,27 +63,6 @@ type Environment struct {
 	Before []crypt.Item
 
 	data []byte // the file as it was read
-}
-
-// Readers compares whom a file is encrypted to with what the policy says.
-type Readers struct {
-	Gained    []recipients.Reader // in the policy, not in the file
-	Lost      []string            // public keys in the file, not in the policy
-	Reordered bool                // the same, in another order
-}
-
-// Differ tells whether a rekey has something to do.
-func (r Readers) Differ() bool { return len(r.Gained) > 0 || len(r.Lost) > 0 || r.Reordered }
-
-// A ReadersError stops a write: only a rekey may change whom a file is
-// encrypted to.
-type ReadersError struct {
-	Environment string
-	Readers     Readers
-}
-
-func (e *ReadersError) Error() string {
-	return fmt.Sprintf("the recipients of %s differ from the policy's readers", e.Environment)
 }
 
 // A MissingError says that an environment has no file yet.
@@ -151,25 +129,11 @@ func (v *Vault) open(name string, data []byte, reseal bool) (*Environment, error
 	if err != nil {
 		return nil, &OpenError{Environment: name, Path: v.Project.Path(name), Err: err}
 	}
-	readers, err := v.Compare(name, doc.Recipients())
+	readers, err := v.Compare(name, doc.Groups(), doc.Quorum())
 	if err != nil {
 		return nil, err
 	}
 	return &Environment{Environment: env, Doc: doc, Readers: readers, data: data, Before: doc.Items()}, nil
-}
-
-// Compare compares the recipients that a file names with the policy.
-func (v *Vault) Compare(name string, have []string) (Readers, error) {
-	want, err := v.Project.Policy.Recipients(name)
-	if err != nil {
-		return Readers{}, err
-	}
-	var r Readers
-	r.Gained, r.Lost = recipients.Diff(have, want)
-	if len(r.Gained) == 0 && len(r.Lost) == 0 {
-		r.Reordered = !slices.EqualFunc(have, want, func(text string, w recipients.Reader) bool { return text == w.Key.String() })
-	}
-	return r, nil
 }
 
 // Change opens an environment, lets edit change its document and writes it, all
@@ -236,7 +200,7 @@ func (v *Vault) Create(name string) error {
 	if err != nil {
 		return err
 	}
-	readers, err := v.Compare(name, nil)
+	readers, err := v.Compare(name, nil, 0)
 	if err != nil {
 		return err
 	}
@@ -245,13 +209,15 @@ func (v *Vault) Create(name string) error {
 
 // encrypt seals a document for an environment, to the policy's readers.
 func (v *Vault) encrypt(name string, doc *crypt.Document) ([]byte, error) {
-	readers, err := v.Project.Policy.Recipients(name)
+	groups, quorum, err := v.Project.Policy.KeyGroups(name)
 	if err != nil {
 		return nil, err
 	}
-	to := make([]crypt.Recipient, 0, len(readers))
-	for _, r := range readers {
-		to = append(to, crypt.Recipient{Text: r.Key.String(), Recipient: wrapper{v, r}})
+	to := crypt.Audience{Groups: make([][]crypt.Recipient, len(groups)), Quorum: quorum}
+	for i, readers := range groups {
+		for _, r := range readers {
+			to.Groups[i] = append(to.Groups[i], crypt.Recipient{Text: r.Key.String(), Recipient: wrapper{v, r}})
+		}
 	}
 	return crypt.Seal(doc, name, to, v.Now())
 }
