@@ -67,7 +67,7 @@ func cmdBatchpass(ts *testscript.TestScript, neg bool, args []string) {
 	key, value, _ := strings.Cut(args[2], "=")
 	ts.Check(doc.Replace([]crypt.Item{{Key: key, Value: value}}))
 	text := plugin.EncodeRecipient("batchpass", []byte("any"))
-	data, err := crypt.Seal(doc, "staging", []crypt.Recipient{{Recipient: to, Text: text}}, time.Now())
+	data, err := crypt.Seal(doc, "staging", crypt.AnyOf(crypt.Recipient{Recipient: to, Text: text}), time.Now())
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
 }

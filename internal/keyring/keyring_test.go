@@ -112,7 +112,7 @@ func (a *asker) ask(string) (string, error) {
 // seal makes an environment's file for one recipient.
 func seal(t testing.TB, to age.Recipient, text string) []byte {
 	t.Helper()
-	data, err := crypt.Seal(new(crypt.Document), "staging", []crypt.Recipient{{Recipient: to, Text: text}}, now)
+	data, err := crypt.Seal(new(crypt.Document), "staging", crypt.AnyOf(crypt.Recipient{Recipient: to, Text: text}), now)
 	if err != nil {
 		t.Fatal(err)
 	}
