@@ -45,7 +45,7 @@ var imports = map[string][]string{
 	},
 	"envcrypt/internal/environ":  {},
 	"envcrypt/internal/history":  {},
-	"envcrypt/internal/audit":    {"envcrypt/internal/project", "envcrypt/internal/tomltree", "golang.org/x/sys/..."},
+	"envcrypt/internal/audit":    {"envcrypt/internal/environ", "envcrypt/internal/project", "envcrypt/internal/tomltree", "golang.org/x/sys/..."},
 	"envcrypt/internal/launch":   {"golang.org/x/sys/..."},
 	"envcrypt/internal/scratch":  {"golang.org/x/sys/..."},
 	"envcrypt/internal/bech32":   {},

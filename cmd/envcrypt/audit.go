@@ -4,56 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/signal"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"envcrypt/crypt"
 	"envcrypt/internal/audit"
-	"envcrypt/internal/environ"
 
 	"github.com/urfave/cli/v2"
 )
-
-// auditConfig is what the machine says about its audit log. No repository has a
-// say in it.
-func (a *app) auditConfig() (audit.Config, error) {
-	machine := "/etc/envcrypt/config.toml"
-	if runtime.GOOS == "windows" {
-		machine = filepath.Join(a.getenv("ProgramData"), programName, "config.toml")
-	}
-	return audit.ReadConfig(machine, environ.Config(a.env, "config.toml"), a.stateHome())
-}
-
-// stateHome is where the user's state lives, "" without a home.
-func (a *app) stateHome() string {
-	if dir, _, _ := strings.Cut(a.getenv("STATE_DIRECTORY"), ":"); filepath.IsAbs(dir) {
-		return dir // systemd's StateDirectory=
-	}
-	return environ.Dir(a.env, "XDG_STATE_HOME", filepath.Join(".local", "state"))
-}
 
 // begin notes that an environment or a file is about to be read or written, keys
 // of it or, with none, all. Where the machine requires a log of the environment,
 // it writes the first line, and its error refuses the operation.
 func (a *app) begin(project, environment string, keys ...string) (*audit.Op, error) {
 	if a.log == nil {
-		config, err := a.auditConfig()
+		config, err := audit.Machine(a.env)
 		if err != nil {
 			return nil, err
 		}
-		host, _ := os.Hostname()
-		a.log = audit.New(config, audit.Facts{
-			User:   a.login(),
-			Host:   host,
-			PID:    os.Getpid(),
-			Parent: audit.ProcessName(os.Getppid()),
-			CI:     audit.CI(a.env),
-			Agent:  audit.Agent(a.env),
-		}, a.now)
+		a.log = audit.New(config, audit.Here(a.env), a.now)
 	}
 	op, err := a.log.Begin(audit.Entry{
 		Action:      a.action,
@@ -192,7 +162,7 @@ EXAMPLES:
 const auditRow = "%-19s  %-6s  %-8s  %-14s  %-10s  %s\n"
 
 func (a *app) showAudit(f audit.Filter, follow bool) error {
-	config, err := a.auditConfig()
+	config, err := audit.Machine(a.env)
 	if err != nil {
 		return err
 	}
@@ -264,7 +234,7 @@ type auditProblem struct {
 }
 
 func (a *app) verifyAudit() error {
-	config, err := a.auditConfig()
+	config, err := audit.Machine(a.env)
 	if err != nil {
 		return err
 	}

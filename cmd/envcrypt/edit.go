@@ -11,6 +11,7 @@ import (
 
 	"envcrypt/crypt"
 	"envcrypt/envfile"
+	"envcrypt/internal/environ"
 	"envcrypt/internal/keyring"
 	"envcrypt/internal/scratch"
 	"envcrypt/internal/vault"
@@ -318,7 +319,7 @@ func (s *editing) writeKept() (string, error) {
 	if len(to) == 0 {
 		return "", errors.New("none of your keys can be encrypted to")
 	}
-	dir := s.stateHome()
+	dir := environ.StateHome(s.app.system.env)
 	if dir == "" {
 		dir = os.TempDir()
 	}

@@ -90,8 +90,8 @@ func (a *app) exec(file string, argv []string, strict bool, o launch.Options) er
 	if err != nil {
 		return err
 	}
-	if strict || src.environment.Strict {
-		if err := src.refuseIncomplete(); err != nil {
+	if src.vault != nil && (strict || src.environment.Strict) {
+		if err := src.vault.Required(src.where, src.values); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"envcrypt/internal/audit"
 	"envcrypt/internal/keyring"
 	"envcrypt/internal/project"
 	"envcrypt/recipients"
@@ -176,7 +177,7 @@ func tomlKey(name string) string {
 func (a *app) memberName() string {
 	name := a.getenv("USER")
 	if name == "" {
-		name = filepath.Base(a.login()) // without a Windows domain
+		name = filepath.Base(audit.Login()) // without a Windows domain
 	}
 	name = strings.Map(func(r rune) rune {
 		if r < 0x80 && (r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z') {

@@ -112,7 +112,8 @@ func (a *app) explain(err error) explanation {
 		denied    *vault.DeniedError
 		pattern   *guard.PatternError
 		promotion *promotionError
-		required  *requiredError
+		required  *vault.RequiredError
+		choice    *project.ChoiceError
 		plugin    *recipients.PluginNotAllowedError
 	)
 	environment := ""
@@ -130,6 +131,11 @@ func (a *app) explain(err error) explanation {
 	case errors.As(err, &unknown):
 		r.message, r.code = "unknown environment: "+showName(unknown.Name), exitUsage
 		hint("%s has %s", project.PolicyName, strings.Join(unknown.Valid, ", "))
+	case errors.As(err, &choice):
+		r.code = exitUsage
+		if !choice.Set {
+			r.message += ": use -e ENV, or set " + choice.Variable
+		}
 	case errors.As(err, &policy):
 		r.code = exitUsage
 		hint("%s", policy.Fix)
@@ -210,7 +216,7 @@ func (a *app) explain(err error) explanation {
 		hint("give the target a value of its own: envcrypt set KEY")
 	case errors.As(err, &required):
 		r.code = exitFinding
-		hint("envcrypt set %s -e %s", required.keys[0], required.environment)
+		hint("envcrypt set %s -e %s", required.Keys[0], required.Environment)
 	case errors.As(err, &express):
 		hint(`"--format json" and "--format shell" can express more`)
 	case errors.As(err, &command):

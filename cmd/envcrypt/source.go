@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"envcrypt/crypt"
-	"envcrypt/internal/guard"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
 )
@@ -85,69 +83,22 @@ func (s *source) get(key string) (value string, ok bool) {
 	return "", false
 }
 
-// refuseUse returns a [*vault.DeniedError] if the guard rules deny one of the values that a
-// program is about to get. Of a single file nobody knows the rules.
+// refuseUse refuses what a program must not get. Of a single file nobody knows the rules.
 func (a *app) refuseUse(s *source, passed func(key string) bool) error {
 	if s.vault == nil {
 		return nil
 	}
-	g := guard.New(s.vault.Project.Policy, s.environment)
-	denied := &vault.DeniedError{Environment: s.where}
-	var overridden []string
+	var values []vault.Value
 	for _, v := range s.values {
-		if !passed(v.Key) {
-			continue
-		}
-		violations, err := g.CheckRules(v.Key, v.Value)
-		if err != nil {
-			return err
-		}
-		for _, violation := range violations {
-			if slices.Contains(a.allowed, violation.Rule) {
-				overridden = append(overridden, violation.Rule)
-			} else {
-				denied.Violations = append(denied.Violations, violation)
-			}
+		if passed(v.Key) {
+			values = append(values, v)
 		}
 	}
-	if len(denied.Violations) > 0 {
-		return denied
-	}
+	overridden, err := s.vault.RefuseUse(s.where, values)
 	for _, op := range a.ops {
-		op.Entry.Allowed = strings.Join(once(overridden), " ")
+		op.Entry.Allowed = strings.Join(overridden, " ")
 	}
-	return nil
-}
-
-// A requiredError names the keys that an environment must have, and has not.
-type requiredError struct {
-	environment string
-	keys        []string
-}
-
-func (e *requiredError) Error() string {
-	return "required in " + e.environment + ", and missing: " + strings.Join(e.keys, ", ")
-}
-
-// refuseIncomplete returns a *requiredError if a required key is missing.
-func (s *source) refuseIncomplete() error {
-	if s.vault == nil {
-		return nil
-	}
-	have := make(map[string]bool, len(s.values))
-	for _, v := range s.values {
-		have[v.Key] = true
-	}
-	missing := &requiredError{environment: s.where}
-	for _, d := range s.vault.Project.Policy.Keys {
-		if d.IsRequired(s.where) && !have[d.Name] {
-			missing.keys = append(missing.keys, d.Name)
-		}
-	}
-	if missing.keys != nil {
-		return missing
-	}
-	return nil
+	return err
 }
 
 // named are the keys of an environment and of what lies under it, or of a single file,

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,17 +53,7 @@ func (a *app) vaultOf(p *project.Project) *vault.Vault {
 // author is who works here, as the history names it.
 func (a *app) author() history.Actor {
 	host, _ := os.Hostname()
-	return history.Actor{User: a.login(), Host: host}
-}
-
-// login is the name of the user whom the system says this process belongs to,
-// whatever the environment claims.
-func (a *app) login() string {
-	u, err := user.Current()
-	if err != nil {
-		return fmt.Sprintf("uid %d", os.Getuid())
-	}
-	return u.Username
+	return history.Actor{User: audit.Login(), Host: host}
 }
 
 // choose returns the environment that a command works on: its argument or -e,
@@ -94,22 +83,10 @@ func (a *app) chosen(p *project.Policy, argument string) (project.Environment, e
 	switch {
 	case name != "" && a.environment != "" && name != a.environment:
 		return project.Environment{}, usagef("two environments are named: %s and %s", showName(name), showName(a.environment))
-	case name != "":
-	case a.environment != "":
+	case name == "":
 		name = a.environment
-	case a.getenv(p.Variable) != "":
-		name = a.getenv(p.Variable)
-		if env, err := p.Environment(name); err == nil {
-			return env, nil
-		}
-		// Its value may be anything, a secret among it, if the policy says so.
-		return project.Environment{}, usagef("the variable %s names no environment of %s", p.Variable, project.PolicyName)
-	case p.Default != "":
-		name = p.Default
-	default:
-		return project.Environment{}, usagef("no environment named: use -e ENV, or set %s", p.Variable)
 	}
-	return p.Environment(name)
+	return p.Choose(name, a.getenv)
 }
 
 // enter opens the chosen environment, after noting in the audit log that keys of

@@ -57,3 +57,11 @@ func Config(env []string, name string) string {
 	}
 	return filepath.Join(home, Program, name)
 }
+
+// StateHome is where the user's state lives, "" without a home.
+func StateHome(env []string) string {
+	if dir, _, _ := strings.Cut(Get(env, "STATE_DIRECTORY"), ":"); filepath.IsAbs(dir) {
+		return dir // systemd's StateDirectory=
+	}
+	return Dir(env, "XDG_STATE_HOME", filepath.Join(".local", "state"))
+}

@@ -61,6 +61,40 @@ func (p *Policy) Environment(name string) (Environment, error) {
 	return Environment{}, &UnknownEnvironmentError{Name: name, Valid: p.Names()}
 }
 
+// Choose returns the environment that somebody named or, where name is "", the one that the
+// policy's variable names, or the policy's default. The errors are an
+// *[UnknownEnvironmentError] and a *[ChoiceError].
+func (p *Policy) Choose(name string, getenv func(variable string) string) (Environment, error) {
+	if name != "" {
+		return p.Environment(name)
+	}
+	selected := getenv(p.Variable)
+	switch {
+	case selected == "" && p.Default != "":
+		return p.Environment(p.Default)
+	case selected == "":
+		return Environment{}, &ChoiceError{Variable: p.Variable}
+	}
+	env, err := p.Environment(selected)
+	if err != nil { // whose text may be anything, a secret among it, if the policy says so
+		return Environment{}, &ChoiceError{Variable: p.Variable, Set: true}
+	}
+	return env, nil
+}
+
+// ChoiceError says that nothing names an environment.
+type ChoiceError struct {
+	Variable string // that would
+	Set      bool   // it is set, to what is none
+}
+
+func (e *ChoiceError) Error() string {
+	if e.Set {
+		return fmt.Sprintf("the variable %s names no environment of %s", e.Variable, PolicyName)
+	}
+	return "no environment named"
+}
+
 // Names are those of the environments, in the policy's order.
 func (p *Policy) Names() []string {
 	names := make([]string, len(p.Environments))
