@@ -22,6 +22,10 @@ import (
 // imports says what each package may import beside the standard library. "/..."
 // stands for a package and all below it.
 var imports = map[string][]string{
+	"envcrypt": {
+		"envcrypt/crypt", "envcrypt/internal/audit", "envcrypt/internal/environ", "envcrypt/internal/keyring", "envcrypt/internal/project",
+		"envcrypt/internal/vault",
+	},
 	"envcrypt/crypt":   {"filippo.io/age", "filippo.io/age/armor", "github.com/getsops/sops/v3/shamir", "go.yaml.in/yaml/v3"},
 	"envcrypt/envfile": {},
 	"envcrypt/recipients": {

@@ -4,7 +4,6 @@ import (
 	"os"
 
 	"envcrypt/envfile"
-	"envcrypt/internal/guard"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
 
@@ -73,52 +72,10 @@ func (a *app) example(argument, output string) error {
 	return project.WriteFile(output, text, os.FileMode(0o644))
 }
 
-// fakes are made-up values for the declared keys and those of some environments, in the order
-// of the policy and of the files. The policy's plain values are as they are, but for what
-// looks like a secret there.
 func (a *app) fakes(v *vault.Vault, names []string) ([]vault.Value, error) {
-	p := v.Project.Policy
-	var values []vault.Value
-	seen := make(map[string]bool)
-	add := func(value vault.Value, environment string) {
-		if seen[value.Key] {
-			return
-		}
-		seen[value.Key] = true
-		if !value.Origin.Plain || guard.LooksSecret(value.Key, value.Value) {
-			var ok bool
-			if value.Value, ok = guard.Fake(p.Declaration(value.Key), value.Key, environment); !ok {
-				a.warningf("%s: the made-up value is not what its declaration wants: give it an example", value.Key)
-			}
-		}
-		values = append(values, value)
-	}
-	plain := make(map[string]vault.Value)
-	resolved := make(map[string][]vault.Value)
-	for _, name := range names {
-		var err error
-		if resolved[name], err = v.ResolveNames(name); err != nil {
-			return nil, err
-		}
-		for _, value := range resolved[name] {
-			if value.Origin.Plain {
-				plain[value.Key] = value
-			}
-		}
-	}
-	for _, d := range p.Keys {
-		if value, ok := plain[d.Name]; ok {
-			add(value, names[0])
-		} else {
-			add(vault.Value{Key: d.Name}, names[0])
-		}
-	}
-	for _, name := range names {
-		for _, value := range resolved[name] {
-			add(value, name)
-		}
-	}
-	return values, nil
+	return v.Fakes(names, func(key string) {
+		a.warningf("%s: the made-up value is not what its declaration wants: give it an example", key)
+	})
 }
 
 // exampleSource is what "exec --example" takes values from: the chosen environment's keys,

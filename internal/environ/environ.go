@@ -14,12 +14,18 @@ const Program = "envcrypt"
 // Get returns a variable's value, "" if there is none. Of several, the last
 // counts.
 func Get(env []string, name string) string {
+	value, _ := Lookup(env, name)
+	return value
+}
+
+// Lookup is [Get], and tells whether there is such a variable.
+func Lookup(env []string, name string) (value string, ok bool) {
 	for i := len(env) - 1; i >= 0; i-- {
 		if value, ok := strings.CutPrefix(env[i], name+"="); ok {
-			return value
+			return value, true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // Home is the user's home directory, "" without one.
