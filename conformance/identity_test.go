@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,20 +22,18 @@ import (
 const passphrase = "hunter2 long"
 
 // ours is a directory with envcrypt and a plugin of age's, as they are now.
-var ours = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "envcrypt-conformance-")
-	if err != nil {
-		return "", err
-	}
+func ours(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
 	for name, pkg := range map[string]string{"envcrypt": "./cmd/envcrypt", "age-plugin-burrow": "./internal/keyring/testdata/age-plugin-burrow"} {
 		cmd := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, name), pkg)
 		cmd.Dir = ".."
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return dir, fmt.Errorf("building %s: %w\n%s", pkg, err, out)
+			t.Fatalf("building %s: %v\n%s", pkg, err, out)
 		}
 	}
-	return dir, nil
-})
+	return dir
+}
 
 // identity is a private key as a file, for programs alone.
 type identity struct {
@@ -60,12 +57,8 @@ type desk struct {
 	path string // our programs
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T, path string) *desk {
 	t.Helper()
-	path, err := ours()
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := &desk{t: t, dir: t.TempDir(), path: path}
 	d.write("home/.config/envcrypt/config.toml", "plugins = [\"burrow\"]\n")
 	return d
@@ -234,7 +227,7 @@ func (d *desk) identities() map[string]identity {
 // TestEveryKindOfKey: what envcrypt writes for a key, sops opens with it, and the
 // other way round; for the key alone, and with all others.
 func TestEveryKindOfKey(t *testing.T) {
-	d := newDesk(t)
+	d := newDesk(t, ours(t))
 	ids := d.identities()
 	var all []string
 	for _, id := range ids {
@@ -273,10 +266,11 @@ func (d *desk) adopt(name string, keys []string) {
 
 // TestAgeUsesOurIdentities: the age program decrypts with what keygen has made.
 func TestAgeUsesOurIdentities(t *testing.T) {
+	path := ours(t)
 	for name, flags := range map[string][]string{"x25519": nil, "hybrid": {"--pq"}} {
 		for _, locked := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/%v", name, locked), func(t *testing.T) {
-				d := newDesk(t)
+				d := newDesk(t, path)
 				id := d.keygen("key", locked, flags...)
 				d.write("plain", "hunter2")
 				d.answer(identity{}, 0, ageProgram, "-r", id.public, "-o", "sealed", "plain")
