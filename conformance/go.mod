@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	envcrypt v0.0.0
 	filippo.io/age v1.3.2
+	github.com/creack/pty v1.1.24
 	github.com/getsops/sops/v3 v3.13.3
 	golang.org/x/crypto v0.58.0
 )
