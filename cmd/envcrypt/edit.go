@@ -306,18 +306,9 @@ func (s *editing) keep() {
 }
 
 func (s *editing) writeKept() (string, error) {
-	var to []age.Recipient
-	for _, text := range s.env.Doc.Recipients() {
-		key, err := recipients.ParseKey(text)
-		if err != nil || !s.keys.Holds(text) {
-			continue
-		}
-		if r, err := key.Recipient(s.keys.AllowPlugin, s.keys.UI()); err == nil {
-			to = append(to, r)
-		}
-	}
-	if len(to) == 0 {
-		return "", errors.New("none of your keys can be encrypted to")
+	to, err := s.ownRecipient()
+	if err != nil {
+		return "", err
 	}
 	dir := environ.StateHome(s.app.system.env)
 	if dir == "" {
@@ -332,7 +323,7 @@ func (s *editing) writeKept() (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	w, err := age.Encrypt(f, to...)
+	w, err := age.Encrypt(f, to)
 	if err == nil {
 		_, err = w.Write(s.text)
 	}
@@ -343,6 +334,21 @@ func (s *editing) writeKept() (string, error) {
 		err = f.Sync()
 	}
 	return f.Name(), err
+}
+
+// ownRecipient is the first of the environment's recipients that is the user's. One is
+// enough, and age does not mix hybrid keys with others in a file.
+func (s *editing) ownRecipient() (age.Recipient, error) {
+	for _, text := range s.env.Doc.Recipients() {
+		key, err := recipients.ParseKey(text)
+		if err != nil || !s.keys.Holds(text) {
+			continue
+		}
+		if r, err := key.Recipient(s.keys.AllowPlugin, s.keys.UI()); err == nil {
+			return r, nil
+		}
+	}
+	return nil, errors.New("none of your keys can be encrypted to")
 }
 
 // readInput reads a file that the user named, - for standard input.
