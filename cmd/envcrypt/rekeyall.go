@@ -212,7 +212,7 @@ func (r *rekeying) carryOut() error {
 	const barFrom = 2
 	if r.todo >= barFrom {
 		r.startProgress(r.todo, "rekeyed")
-		stop := onInterrupt(r.endProgress)
+		stop := onInterrupt(func() { r.aside(func() {}) })
 		defer stop()
 	}
 	var unlogged error
