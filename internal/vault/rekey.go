@@ -25,7 +25,7 @@ const bytesAtOnce = 16 << 20
 // open files. What a batch has done, no kill takes away.
 const (
 	batchFiles    = 256
-	batchProjects = 64
+	batchProjects = 32
 )
 
 // keysKept is how many of a file's names a [Step] remembers.
