@@ -147,7 +147,7 @@ func (r *rekeying) show() (question string) {
 		r.todo++
 		env, _ := r.jobs[j].Vault.Project.Policy.Environment(s.Environment)
 		protected = protected || env.Protected
-		access = access || len(s.Readers.Gained)+len(s.Readers.Lost) > 0
+		access = access || s.Readers.ChangeAccess()
 	})
 	switch { // where nobody gains or loses, only a protected file is asked about
 	case access:
