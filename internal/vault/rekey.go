@@ -153,7 +153,6 @@ type task struct {
 	job, step int
 	vault     *Vault
 	s         *Step
-	lock      *project.Lock
 	staged    []*project.Staged
 }
 
