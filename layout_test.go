@@ -53,7 +53,7 @@ var imports = map[string][]string{
 	"envcrypt/internal/launch":   {"golang.org/x/sys/..."},
 	"envcrypt/internal/scratch":  {"golang.org/x/sys/..."},
 	"envcrypt/internal/bech32":   {},
-	"envcrypt/internal/x25519":   {"envcrypt/internal/bech32", "filippo.io/age/...", "golang.org/x/crypto/chacha20poly1305"},
+	"envcrypt/internal/x25519":   {"envcrypt/internal/bech32", "filippo.io/age/...", "filippo.io/edwards25519/...", "golang.org/x/crypto/chacha20poly1305"},
 	"envcrypt/internal/tomltree": {"github.com/pelletier/go-toml/v2/unstable"},
 	"envcrypt/cmd/envcrypt": {
 		"envcrypt/crypt", "envcrypt/envfile", "envcrypt/recipients", "envcrypt/internal/...",

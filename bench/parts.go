@@ -143,13 +143,35 @@ func (b *bench) open() error {
 	return nil
 }
 
-// rekey measures applying a changed policy to many environments.
+// monorepo is a directory with projects that all have the same environments.
+type monorepo struct {
+	dir      string
+	projects []string // directories
+	names    []string // of environments
+}
+
+// rekey measures applying a changed policy to many environments: of one project,
+// and of many.
 func (b *bench) rekey() error {
-	const readers, keys = 20, 10
-	var names []string
+	const perProject = 10
+	one := monorepo{dir: filepath.Join(b.dir, "rekey")}
+	one.projects = []string{one.dir}
 	for i := range b.environments {
-		names = append(names, fmt.Sprintf("env-%04d", i))
+		one.names = append(one.names, fmt.Sprintf("env-%04d", i))
 	}
+	many := monorepo{dir: filepath.Join(b.dir, "monorepo"), names: one.names[:min(perProject, b.environments)]}
+	for i := range max(1, b.environments/perProject) {
+		many.projects = append(many.projects, filepath.Join(many.dir, fmt.Sprintf("project-%03d", i)))
+	}
+	if err := b.rekeyMonorepo(one, fmt.Sprintf("%d environments", len(one.names))); err != nil {
+		return err
+	}
+	return b.rekeyMonorepo(many, fmt.Sprintf("%d projects of %d environments", len(many.projects), len(many.names)))
+}
+
+// rekeyMonorepo measures one reader more and one less.
+func (b *bench) rekeyMonorepo(m monorepo, what string) error {
+	const readers, keys = 20, 10
 	var others []*age.X25519Identity
 	for range readers { // the bench's own key is one more, and the last one comes or goes
 		id, err := age.GenerateX25519Identity()
@@ -159,61 +181,78 @@ func (b *bench) rekey() error {
 		others = append(others, id)
 	}
 	all, fewer := others[:readers-1], others[:readers-2]
-	dir, err := b.project("rekey", names, all...)
-	if err != nil {
+	for _, dir := range m.projects {
+		if err := os.MkdirAll(filepath.Join(dir, "secrets"), 0o755); err != nil {
+			return err
+		}
+		for _, name := range m.names {
+			if err := b.seal(dir, name, keys, fewer...); err != nil {
+				return err
+			}
+		}
+	}
+	if err := b.setReaders(m, all); err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := b.seal(dir, name, keys, fewer...); err != nil {
+	// So that each environment has a history, as those in use have.
+	if _, err := b.tool(m.dir, b.envcrypt, "rekey", "--all", "-y", "-q").run(); err != nil {
+		return err
+	}
+	if err := b.rekeyTo(m, others, "One reader more: "+what); err != nil {
+		return err
+	}
+	return b.rekeyTo(m, fewer, "One reader less: "+what)
+}
+
+// setReaders makes the bench's key and others the readers of everything.
+func (b *bench) setReaders(m monorepo, others []*age.X25519Identity) error {
+	readers := append([]*age.X25519Identity{b.identity}, others...)
+	for _, dir := range m.projects {
+		if err := writePolicy(dir, m.names, readers); err != nil {
 			return err
 		}
 	}
-	// So that each environment has a history, as those in use have.
-	if _, err := b.tool(dir, b.envcrypt, "rekey", "--all", "-y", "-q").run(); err != nil {
-		return err
-	}
-	if err := b.rekeyTo(dir, names, others, "One reader more"); err != nil {
-		return err
-	}
-	return b.rekeyTo(dir, names, fewer, "One reader less")
+	return writeCreationRules(m.dir, readers)
 }
 
 // rekeyTo compares both programs when the readers become the bench's key and
 // others. Every run begins with the same files.
-func (b *bench) rekeyTo(dir string, names []string, others []*age.X25519Identity, title string) error {
-	before, err := readAll(dir)
+func (b *bench) rekeyTo(m monorepo, others []*age.X25519Identity, title string) error {
+	before, err := m.read()
 	if err != nil {
 		return err
 	}
-	readers := append([]*age.X25519Identity{b.identity}, others...)
-	if err := writePolicy(dir, names, readers); err != nil {
-		return err
-	}
-	if err := writeCreationRules(dir, readers); err != nil {
+	if err := b.setReaders(m, others); err != nil {
 		return err
 	}
 	ours := func() (time.Duration, error) {
-		if err := writeAll(dir, before); err != nil {
+		if err := m.write(before); err != nil {
 			return 0, err
 		}
-		return b.tool(dir, b.envcrypt, "rekey", "--all", "-y", "-q").run()
+		return b.tool(m.dir, b.envcrypt, "rekey", "--all", "-y", "-q").run()
 	}
-	updates := min(b.updates, len(names))
+	var files []string
+	for _, dir := range m.projects {
+		for _, name := range m.names {
+			files = append(files, environmentFile(dir, name))
+		}
+	}
+	updates := min(b.updates, len(files))
 	loop := func(command ...string) (time.Duration, error) {
 		var total time.Duration
-		for _, name := range names[:updates] {
-			args := append([]string{b.sops}, append(command, environmentFile(dir, name))...)
-			took, err := b.tool(dir, args...).run()
+		for _, file := range files[:updates] {
+			args := append([]string{b.sops}, append(command, file)...)
+			took, err := b.tool(m.dir, args...).run()
 			if err != nil {
 				return 0, err
 			}
 			total += took
 		}
-		return total * time.Duration(len(names)) / time.Duration(updates), nil
+		return total * time.Duration(len(files)) / time.Duration(updates), nil
 	}
 	var rotate sample // of the same rounds, a new data key after the new recipients
 	theirs := func() (time.Duration, error) {
-		if err := writeAll(dir, before); err != nil {
+		if err := m.write(before); err != nil {
 			return 0, err
 		}
 		update, err := loop("updatekeys", "-y")
@@ -231,8 +270,8 @@ func (b *bench) rekeyTo(dir string, names []string, others []*age.X25519Identity
 	}
 	rotate = rotate[warmup:]
 	r := ratios(s[0], s[1])
-	of := fmt.Sprintf("%d files, times %g", updates, float64(len(names))/float64(updates))
-	heading(fmt.Sprintf("%s: %d environments of 10 keys, 20 readers before, %d rounds", title, len(names), b.rekeyRounds))
+	of := fmt.Sprintf("%d files, times %g", updates, float64(len(files))/float64(updates))
+	heading(fmt.Sprintf("%s of 10 keys, 20 readers before, %d rounds", title, b.rekeyRounds))
 	columns()
 	spread("`envcrypt rekey --all -y`", s[0])
 	spread("`sops updatekeys -y` in a loop: "+of, s[1])
@@ -241,7 +280,7 @@ func (b *bench) rekeyTo(dir string, names []string, others []*age.X25519Identity
 	spreadRatio("envcrypt / updatekeys and rotate", ratios(s[0], rotate))
 	fmt.Println()
 	b.bar(quantile(r, 0.5) <= 0.05, "rekey takes %.3f of the loop of updatekeys (bar: 0.05)", quantile(r, 0.5))
-	return writeAll(dir, before)
+	return m.write(before)
 }
 
 func writeCreationRules(dir string, readers []*age.X25519Identity) error {
@@ -253,30 +292,32 @@ func writeCreationRules(dir string, readers []*age.X25519Identity) error {
 	return os.WriteFile(filepath.Join(dir, ".sops.yaml"), []byte(rules), 0o644)
 }
 
-// readAll reads the environments' files and histories.
-func readAll(dir string) (map[string][]byte, error) {
+// read reads the environments' files and histories.
+func (m monorepo) read() (map[string][]byte, error) {
 	files := make(map[string][]byte)
-	secrets := filepath.Join(dir, "secrets")
-	entries, err := os.ReadDir(secrets)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		path := filepath.Join(secrets, e.Name())
-		if files[path], err = os.ReadFile(path); err != nil {
+	for _, dir := range m.projects {
+		secrets := filepath.Join(dir, "secrets")
+		entries, err := os.ReadDir(secrets)
+		if err != nil {
 			return nil, err
+		}
+		for _, e := range entries {
+			path := filepath.Join(secrets, e.Name())
+			if files[path], err = os.ReadFile(path); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return files, nil
 }
 
-func writeAll(dir string, files map[string][]byte) error {
+func (m monorepo) write(files map[string][]byte) error {
 	for path, data := range files {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			return err
 		}
 	}
-	return settle(dir)
+	return settle(m.dir)
 }
 
 // size looks at the program itself.

@@ -19,6 +19,12 @@ func (a *app) git(dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// gitTop returns the root of the repository's files that dir is in.
+func (a *app) gitTop(dir string) (string, error) {
+	out, err := a.git(dir, "rev-parse", "--show-toplevel").Output()
+	return strings.TrimSuffix(string(out), "\n"), err
+}
+
 // gitIgnores tells whether git would leave a file out; false too without git.
 func (a *app) gitIgnores(path string) bool {
 	return a.git(filepath.Dir(path), "check-ignore", "-q", "--no-index", "--", filepath.Base(path)).Run() == nil

@@ -18,11 +18,17 @@ func (a *app) newKeyring() *keyring.Keyring {
 	return keyring.New(keyring.Options{
 		Env:            a.env,
 		Files:          a.identityFiles,
-		AskPassphrase:  askPassphrase,
+		AskPassphrase:  a.askPassphrase,
 		Warn:           func(err error) { a.warningf("%v", err) },
 		HideIdentities: hideIdentities,
 		UI:             pluginUI(),
 	})
+}
+
+// askPassphrase asks in the middle of whatever is going on.
+func (a *app) askPassphrase(place string) (pass string, err error) {
+	a.aside(func() { pass, err = askPassphrase(place) })
+	return pass, err
 }
 
 // askPassphrase asks for the passphrase of a place that holds an identity.

@@ -172,7 +172,11 @@ func (a *app) explain(err error) explanation {
 		}
 	case errors.As(err, &changed):
 		r.code = exitChanged
-		if command := a.action; command != "edit" { // which says how to get the text back
+		switch a.action {
+		case "edit": // which says how to get the text back
+		case "rekey":
+			hint("run the command again: it shows what is left, and does it")
+		default:
 			hint("run the command again; nothing was written")
 		}
 	case errors.As(err, &seal):

@@ -18,6 +18,7 @@ import (
 type tui struct {
 	out, err *os.File
 	quiet    bool
+	progress *progress // nil while nothing takes long
 }
 
 func newTUI(s system) tui { return tui{out: s.stdout, err: s.stderr} }
@@ -26,12 +27,42 @@ func (t *tui) say(kind, format string, args ...any) {
 	if t.quiet {
 		return
 	}
-	fmt.Fprintf(t.err, "%s: %s%s\n", programName, kind, oneLine(fmt.Sprintf(format, args...)))
+	t.aside(func() {
+		fmt.Fprintf(t.err, "%s: %s%s\n", programName, kind, oneLine(fmt.Sprintf(format, args...)))
+	})
 }
 
 func (t *tui) notef(format string, args ...any)    { t.say("", format, args...) }
 func (t *tui) hintf(format string, args ...any)    { t.say("hint: ", format, args...) }
 func (t *tui) warningf(format string, args ...any) { t.say("warning: ", format, args...) }
+
+// fewLines is how many lines of a kind are printed where there may be very many.
+const fewLines = 20
+
+// lines prints what may be very much: the first lines, then how many there are
+// more.
+type lines struct {
+	print func(format string, args ...any)
+	most  int // 0 for all
+	count int
+}
+
+func (l *lines) add(format string, args ...any) {
+	l.count++
+	if l.most == 0 || l.count <= l.most {
+		l.print(format, args...)
+	}
+}
+
+// end tells whether lines were left out, and prints how many.
+func (l *lines) end() bool {
+	more := l.count - l.most
+	if l.most == 0 || more <= 0 {
+		return false
+	}
+	l.print("and %d more", more)
+	return true
+}
 
 // isTerminal tells whether f is one.
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

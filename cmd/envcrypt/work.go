@@ -18,24 +18,43 @@ import (
 
 // vault returns the project around the working directory, with the user's keys.
 func (a *app) vault() (*vault.Vault, error) {
-	dir := a.dir
-	if dir == "" {
-		dir = "."
-	} else if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, usagef("-C: no such directory: %s", showName(dir)) // or a project above it is found
+	dir, err := a.workingDirectory()
+	if err != nil {
+		return nil, err
 	}
 	p, err := project.Find(dir)
 	if err != nil {
 		return nil, err
 	}
-	if launch.Dangerous(p.Policy.Variable) {
-		return nil, usagef("%s: variable = %q: a name that makes programs run code, or holds a private key, cannot select the environment", project.PolicyName, p.Policy.Variable)
+	if err := checkVariable(p); err != nil {
+		return nil, err
 	}
 	return a.vaultOf(p), nil
 }
 
+// workingDirectory is where projects are looked for.
+func (a *app) workingDirectory() (string, error) {
+	if a.dir == "" {
+		return ".", nil
+	}
+	if info, err := os.Stat(a.dir); err != nil || !info.IsDir() {
+		return "", usagef("-C: no such directory: %s", showName(a.dir)) // or a project above it is found
+	}
+	return a.dir, nil
+}
+
+// checkVariable refuses a policy whose variable could do harm.
+func checkVariable(p *project.Project) error {
+	if launch.Dangerous(p.Policy.Variable) {
+		return usagef("%s: variable = %q: a name that makes programs run code, or holds a private key, cannot select the environment", project.PolicyName, p.Policy.Variable)
+	}
+	return nil
+}
+
 func (a *app) vaultOf(p *project.Project) *vault.Vault {
-	a.keys = a.newKeyring()
+	if a.keys == nil { // or they are asked for once more in each project
+		a.keys = a.newKeyring()
+	}
 	a.policy = p.Policy
 	return &vault.Vault{
 		Project:    p,

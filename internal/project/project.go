@@ -36,7 +36,7 @@ type Project struct {
 // up to the file system's root, with a policy. Where dir is reached through a
 // symbolic link, the way up goes along its name first, then from where it really is.
 // The error is a *[NotFoundError] if there is none, a *[FileError] or *[PolicyError]
-// if the policy cannot be read.
+// if the policy cannot be read, and then there is a Project of a Root alone.
 func Find(dir string) (*Project, error) {
 	named, err := filepath.Abs(dir)
 	if err != nil {
@@ -56,17 +56,9 @@ func Find(dir string) (*Project, error) {
 
 func findAbove(dir string) (*Project, error) {
 	for {
-		file := filepath.Join(dir, PolicyName)
-		text, err := ReadFile(file, policySizeLimit)
-		if err == nil {
-			policy, err := ParsePolicy(file, text)
-			if err != nil {
-				return nil, err
-			}
-			return &Project{Root: dir, Policy: policy, text: text}, nil
-		}
+		p, err := Open(dir)
 		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+			return p, err
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir || everybodyWrites(parent) {
@@ -74,6 +66,21 @@ func findAbove(dir string) (*Project, error) {
 		}
 		dir = parent
 	}
+}
+
+// Open returns the project whose root is the absolute path root. The errors are those of
+// [Find] and, if there is no policy right there, [fs.ErrNotExist].
+func Open(root string) (*Project, error) {
+	file := filepath.Join(root, PolicyName)
+	text, err := ReadFile(file, policySizeLimit)
+	if err != nil {
+		return &Project{Root: root}, err
+	}
+	policy, err := ParsePolicy(file, text)
+	if err != nil {
+		return &Project{Root: root}, err
+	}
+	return &Project{Root: root, Policy: policy, text: text}, nil
 }
 
 // everybodyWrites tells of a directory such as /tmp: a policy there may be anybody's, and

@@ -25,7 +25,7 @@ func (v *Vault) Amend(action string, steps []Step) (err error) {
 		return err
 	}
 	staged := make([][]*project.Staged, len(steps))
-	v.each(len(steps), func(i int) {
+	each(len(steps), func(i int) {
 		if steps[i].Err == nil && steps[i].Readers.Differ() {
 			staged[i], steps[i].Err = v.stage(lock, &steps[i], action)
 		}
