@@ -15,7 +15,7 @@ import "iter"
 // could ever open the file may know it: see to it that the next write uses
 // [Document.NewDataKey].
 //
-// The errors are those of [Open]; a [*SealError] says that the file has a seal which is stale
+// The errors are [*UnadoptableError] and those of [Open]; a [*SealError] says that the file has a seal which is stale
 // or another environment's.
 func Adopt(data []byte, environment string, ids iter.Seq[Identity]) ([]byte, *Document, error) {
 	d, err := Open(data, Options{}, ids)
@@ -48,21 +48,32 @@ func Adopt(data []byte, environment string, ids iter.Seq[Identity]) ([]byte, *Do
 	return sealed, d, nil
 }
 
+// An UnadoptableError says that a file is whole, and holds what an environment's file never
+// does. Its values can be taken over one by one.
+type UnadoptableError struct {
+	Line    int    // from 1; 0 where no line is to blame
+	Key     string // "" where no entry is
+	Problem string
+}
+
+func (e *UnadoptableError) Error() string {
+	return (&DamagedError{Line: e.Line, Key: e.Key, Problem: e.Problem}).Error()
+}
+
 // adoptable refuses what may stand in a SOPS file and not in an environment's.
 func (d *Document) adoptable() error {
-	switch {
-	case d.meta.unencryptedComment != "" || d.meta.encryptedComment != "":
-		return damaged(0, "", "comments decide what is encrypted in it, and a seal is a comment")
+	if d.meta.unencryptedComment != "" || d.meta.encryptedComment != "" {
+		return &UnadoptableError{Problem: "comments decide what is encrypted in it, and a seal is a comment"}
 	}
 	for _, it := range d.items {
 		empty := it.kind == kindEntry && it.value == ""
 		switch {
 		case it.unverified && it.kind == kindComment:
-			return &DamagedError{Line: it.line, Problem: "a comment that is not encrypted", Cause: CausePlain}
+			return &UnadoptableError{it.line, "", "a comment that is not encrypted"}
 		case it.unverified && !empty:
-			return &DamagedError{Line: it.line, Key: it.key, Problem: "is not encrypted", Cause: CausePlain}
+			return &UnadoptableError{it.line, it.key, "is not encrypted"}
 		case it.kind == kindEntry && !it.unverified && it.cipher == "":
-			return damaged(it.line, it.key, "has another type than str")
+			return &UnadoptableError{it.line, it.key, "has another type than str"}
 		}
 	}
 	return nil

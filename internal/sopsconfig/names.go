@@ -41,17 +41,17 @@ func (p *parser) nameKey(text, mention *yaml.Node, above bool) {
 	if err != nil || p.config.names[key] != "" {
 		return
 	}
-	name := memberName(text.Anchor)
+	name := MemberName(text.Anchor)
 	if name == "" {
-		name = memberName(comment(mention.LineComment))
+		name = MemberName(comment(mention.LineComment))
 	}
 	if name == "" && above {
-		name = memberName(comment(mention.HeadComment))
+		name = MemberName(comment(mention.HeadComment))
 	}
 	if name == "" {
 		if _, word, ok := strings.Cut(keys[0], " "); ok && strings.HasPrefix(keys[0], "ssh-") {
 			_, word, _ = strings.Cut(word, " ")
-			name = memberName(word)
+			name = MemberName(word)
 		}
 	}
 	if name != "" {
@@ -80,8 +80,9 @@ func comment(text string) string {
 	return strings.TrimSpace(strings.TrimLeft(text, "# \t"))
 }
 
-// memberName makes a name of what a comment says: "" if it says too much to be one.
-func memberName(text string) string {
+// MemberName makes a valid member name of what a comment or a person says: "" if it says
+// too much to be one.
+func MemberName(text string) string {
 	const words, longest = 3, 64
 	text, _, _ = strings.Cut(text, "<") // of Alice <alice@example.com>
 	fields := strings.Fields(text)

@@ -106,7 +106,6 @@ func (v *Vault) adoptionHistory(a *Adoption, old project.Files) ([]byte, error) 
 		Action: actionAdopt,
 		Keys:   history.Keys{Added: a.Doc.Keys()},
 		File:   history.Sum(a.text),
-		Reason: v.Note.Reason,
 	}
 	record.Actor.Member = v.Project.Policy.Directory.Owner(a.Doc.OpenedBy())
 	for _, text := range a.Doc.Recipients() {
