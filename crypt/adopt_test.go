@@ -2,7 +2,6 @@ package crypt
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -88,9 +87,8 @@ func TestAdoptRefusesWhatIsWrong(t *testing.T) {
 
 	_, d, err := Adopt(data, "staging", ids(stranger))
 	refusal[*NoIdentityError](t, d == nil, err)
-	_, d, err = Adopt(replaceOnce(t, data, "\nEMPTY=\n", "\n"+strings.TrimRight(line(t, data, "FIRST="), "\n")[:6]+"x\n"), "staging", ids(p))
+	_, d, err = Adopt(replaceOnce(t, data, "\nEMPTY=\n", "\nEMPTY=x\n"), "staging", ids(p))
 	refusal[*DamagedError](t, d == nil, err)
-
 	lines := strings.SplitAfter(string(data), "\n")
 	lines[1], lines[2] = lines[2], lines[1]
 	_, d, err = Adopt([]byte(strings.Join(lines, "")), "staging", ids(p))
@@ -105,10 +103,6 @@ func TestAdoptRefusesWhatIsWrong(t *testing.T) {
 	_, d, err = Adopt(stale, "staging", ids(stranger))
 	if e := refusal[*SealError](t, d == nil, err); e.State != SealStale {
 		t.Errorf("stale: %v", e)
-	}
-	var sealed *SealError
-	if errors.As(err, &sealed) && sealed.Want != "" {
-		t.Errorf("want is %q", sealed.Want)
 	}
 }
 

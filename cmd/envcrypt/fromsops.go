@@ -98,8 +98,11 @@ func (a *app) readSops() (*sopsMove, error) {
 	const sizeLimit = 1 << 20
 	path := filepath.Join(root, sopsconfig.FileName)
 	text, err := project.ReadFile(path, sizeLimit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &inputError{fmt.Errorf("no %s in %s", sopsconfig.FileName, root)}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", a.relative(path), err)
+		return nil, err
 	}
 	config, err := sopsconfig.Parse(text)
 	if err != nil {
@@ -187,7 +190,11 @@ func (a *app) reportAdoptions(m *sopsMove) {
 		if ad == nil {
 			continue
 		}
-		a.notef("%s %s as secrets/%s.env: %s, ciphertext as it was", a.wouldOr("adopted", "would adopt"), env.candidate.path, env.name, count(len(ad.Doc.Keys()), "key"))
+		if keys := count(len(ad.Doc.Keys()), "key"); ad.Done && inPlace(env.candidate.path) == env.name {
+			a.notef("kept %s: %s", env.candidate.path, keys)
+		} else {
+			a.notef("%s %s as secrets/%s.env: %s, ciphertext as it was", a.wouldOr("adopted", "would adopt"), env.candidate.path, env.name, keys)
+		}
 		for _, key := range ad.Empty {
 			a.warningf("%s: %s is empty: SOPS protects no empty value, so anybody can have added it", env.name, key)
 		}
@@ -205,11 +212,17 @@ func (a *app) reportRules(m *sopsMove) {
 	warn := func(line int, format string, args ...any) {
 		a.warningf("%s:%d: %s", sopsconfig.FileName, line, fmt.Sprintf(format, args...))
 	}
+	const most = 10 // rules that cover nothing
+	idle := 0
 	for i := range m.config.Rules {
 		r := &m.config.Rules[i]
 		problem := unusable(r)
 		covers := slices.ContainsFunc(m.files, func(f *sopsFile) bool { return f.rule == r })
+		if !covers {
+			idle++
+		}
 		switch {
+		case !covers && idle > most:
 		case !covers && r.Pattern == "":
 			warn(r.Line, "the rule covers no SOPS file: left out")
 		case !covers:
@@ -222,6 +235,9 @@ func (a *app) reportRules(m *sopsMove) {
 		if covers && len(r.Partial) > 0 {
 			warn(r.Line, "%s: in an environment's file every value is encrypted; plain values go into %s as vars", strings.Join(r.Partial, ", "), project.PolicyName)
 		}
+	}
+	if idle > most {
+		a.warningf("%s: %d more rules cover no SOPS file", sopsconfig.FileName, idle-most)
 	}
 	if line := m.config.Destinations; line > 0 {
 		warn(line, "destination_rules: envcrypt publishes nothing; left out")

@@ -144,8 +144,10 @@ func (p *parser) file(root *yaml.Node) {
 		p.fail(root.Line, "not a mapping with creation_rules")
 		return
 	}
-	if n := p.get(root, "destination_rules", 0); n != nil {
-		p.config.Destinations = n.Line
+	for i := 0; i < len(root.Content); i += 2 {
+		if key := root.Content[i]; key.Value == "destination_rules" {
+			p.config.Destinations = key.Line
+		}
 	}
 	for _, n := range p.list(p.get(root, "creation_rules", 0), "creation_rules", 0) {
 		at := n.Line
