@@ -13,6 +13,7 @@ import (
 	"envcrypt/internal/project"
 	"envcrypt/internal/sopsconfig"
 	"envcrypt/internal/vault"
+	"envcrypt/recipients"
 )
 
 // sopsMove is a project of sops's that is about to become one of envcrypt's.
@@ -147,7 +148,7 @@ func (a *app) whyNotAdopted(env *sopsEnvironment, f *sopsFile, err error) string
 	switch {
 	case errors.As(err, &none):
 		env.missing = true
-		return fmt.Sprintf("none of your keys opens it; its readers are %s: once this is committed, one of them runs \"git mv %s %s\" and \"envcrypt seal %s\"",
+		return fmt.Sprintf("your keys do not open it; its readers are %s: once this is committed, one of them runs \"git mv %s %s\" and \"envcrypt seal %s\"",
 			a.readerNames(env.name, none.Recipients), shellQuote(f.path), "secrets/"+env.name+".env", env.name)
 	case errors.As(err, &whole):
 		return fmt.Sprintf("%v, and in an environment's file everything is encrypted text: %s", whole, importLine(env.name, f))
@@ -175,7 +176,11 @@ func (a *app) createFromSops(v *vault.Vault, m *sopsMove) error {
 			if _, err := a.begin(m.root, env.name); err != nil {
 				return err
 			}
-			if err := v.Create(env.name); err != nil {
+			var plugin *recipients.PluginNotAllowedError
+			if err := v.Create(env.name); errors.As(err, &plugin) {
+				a.warningf("%s has no file yet: %v; \"envcrypt init\" makes it", env.name, err)
+				continue
+			} else if err != nil {
 				return err
 			}
 		}
@@ -246,7 +251,7 @@ func (a *app) reportRules(m *sopsMove) {
 
 // unusable says why a rule can give no environment its readers, "" if it can.
 func unusable(r *sopsconfig.Rule) string {
-	empty := slices.ContainsFunc(r.Groups, func(g []recipientKey) bool { return len(g) == 0 })
+	empty := slices.ContainsFunc(r.Groups, func(g []recipients.Key) bool { return len(g) == 0 })
 	foreign := "nothing"
 	if len(r.Foreign) > 0 {
 		foreign = strings.Join(r.Foreign, ", ")
@@ -288,5 +293,5 @@ func (a *app) hintFromSops(m *sopsMove) {
 	if len(adopted) > 0 {
 		a.hintf("whoever \"sops updatekeys\" once removed may know the data key: the first write makes a new one, and until then they can read %s", strings.Join(adopted, ", "))
 	}
-	a.hintf("look at %s, then commit it and secrets/", project.PolicyName)
+	a.hintf("look at %s and at what \"envcrypt check\" says, then commit it and secrets/", project.PolicyName)
 }

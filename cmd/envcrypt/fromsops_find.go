@@ -15,6 +15,7 @@ import (
 	"envcrypt/internal/project"
 	"envcrypt/internal/sopsconfig"
 	"envcrypt/internal/vault"
+	"envcrypt/recipients"
 )
 
 // sopsFile is a SOPS file that a rule covers.
@@ -57,7 +58,7 @@ func (m *sopsMove) find(a *app) error {
 		if err != nil {
 			return err
 		}
-		m.add(filepath.ToSlash(rel))
+		m.add(a, filepath.ToSlash(rel))
 		return nil
 	})
 }
@@ -76,17 +77,19 @@ func (a *app) skipDirectory(path, name string) error {
 }
 
 // add takes a file if a rule covers it and it is one of SOPS's.
-func (m *sopsMove) add(path string) {
+func (m *sopsMove) add(a *app, path string) {
 	rule := m.config.RuleFor(path)
 	if rule == nil || path == sopsconfig.FileName {
 		return
 	}
 	f := &sopsFile{path: path, rule: rule}
 	data, err := project.ReadFile(m.path(f), project.FileSizeLimit)
-	if err != nil || !f.recognize(data) {
-		return // what cannot be read is nothing that sops wrote
+	if err != nil && rule.Pattern != "" { // a rule for everything means some of it
+		a.warningf("left %s: %v", path, err)
 	}
-	m.files = append(m.files, f)
+	if err == nil && f.recognize(data) {
+		m.files = append(m.files, f)
+	}
 }
 
 // recognize tells whether data are a SOPS file, whole or damaged, and notes its format.
@@ -102,7 +105,7 @@ func (f *sopsFile) recognize(data []byte) bool {
 		return bytes.Contains(data, []byte("sops:")) && isSops(crypt.YAML)
 	case format == crypt.JSON:
 		f.format = "JSON"
-		return isSops(crypt.JSON)
+		return bytes.Contains(data, []byte(`"sops"`)) && isSops(crypt.JSON)
 	case bytes.HasPrefix(data, []byte("sops_mac=")), bytes.Contains(data, []byte("\nsops_mac=")):
 		f.data = data
 		return true // and if it is damaged, that is said
@@ -211,5 +214,5 @@ func (e *sopsEnvironment) choose(root string) bool {
 
 // sameReaders tells whether two rules name the same keys in the same groups.
 func sameReaders(a, b *sopsconfig.Rule) bool {
-	return a == b || a.Quorum == b.Quorum && slices.EqualFunc(a.Groups, b.Groups, slices.Equal[[]recipientKey])
+	return a == b || a.Quorum == b.Quorum && slices.EqualFunc(a.Groups, b.Groups, slices.Equal[[]recipients.Key])
 }

@@ -9,19 +9,17 @@ import (
 	"envcrypt/recipients"
 )
 
-type recipientKey = recipients.Key
-
 // memberNames are the names of the keys that rules list.
 type memberNames struct {
-	of    map[recipientKey]string
-	order []recipientKey
+	of    map[recipients.Key]string
+	order []recipients.Key
 	taken map[string]bool
 }
 
 // nameMembers gives each key that an environment needs a member's name: that of the
 // .sops.yaml, this user's own, or one that is asked for.
 func (a *app) nameMembers(m *sopsMove, own []string) error {
-	m.members = &memberNames{of: make(map[recipientKey]string), taken: make(map[string]bool)}
+	m.members = &memberNames{of: make(map[recipients.Key]string), taken: make(map[string]bool)}
 	for _, env := range m.environments {
 		for _, key := range slices.Concat(env.rule.Groups...) {
 			if _, ok := m.members.of[key]; !ok {
@@ -60,7 +58,7 @@ func (a *app) nameMembers(m *sopsMove, own []string) error {
 }
 
 // give names a key, with a suffix where another has the name. It returns the name.
-func (n *memberNames) give(key recipientKey, name string) string {
+func (n *memberNames) give(key recipients.Key, name string) string {
 	const longest = 60 // and a suffix
 	unique := name
 	for i := 2; n.taken[unique]; i++ {
@@ -70,7 +68,7 @@ func (n *memberNames) give(key recipientKey, name string) string {
 	return unique
 }
 
-func askMember(key recipientKey, otherwise string) (string, error) {
+func askMember(key recipients.Key, otherwise string) (string, error) {
 	for {
 		answer, err := askLine("whose key is "+recipients.Short(key.String())+"? member name", otherwise)
 		switch {
@@ -125,7 +123,7 @@ func (e *sopsEnvironment) origin() string {
 }
 
 func (m *sopsMove) writeReaders(b *strings.Builder, r *sopsconfig.Rule) {
-	list := func(keys []recipientKey) string {
+	list := func(keys []recipients.Key) string {
 		var names []string
 		for _, key := range keys {
 			names = append(names, fmt.Sprintf("%q", m.members.of[key]))

@@ -6,14 +6,23 @@ import (
 	"strings"
 )
 
-// known are the words that people name environments with.
-var known = map[string]string{
-	"dev": "development", "devel": "development", "develop": "development", "development": "development",
-	"stage": "staging", "staging": "staging", "stg": "staging",
-	"prod": "production", "production": "production", "prd": "production",
-	"test": "test", "testing": "test", "tests": "test",
-	"ci": "ci", "qa": "qa", "uat": "uat", "local": "local", "preview": "preview", "sandbox": "sandbox", "demo": "demo",
-	"preprod": "preproduction", "preproduction": "preproduction", "integration": "integration",
+// known returns the environment that a word names, "" for none.
+func known(word string) string {
+	switch word {
+	case "dev", "devel", "develop", "development":
+		return "development"
+	case "stage", "staging", "stg":
+		return "staging"
+	case "prod", "production", "prd":
+		return "production"
+	case "test", "testing", "tests":
+		return "test"
+	case "preprod", "preproduction":
+		return "preproduction"
+	case "ci", "qa", "uat", "local", "preview", "sandbox", "demo", "integration":
+		return word
+	}
+	return ""
 }
 
 // noise are the words of paths that say nothing of an environment.
@@ -81,7 +90,7 @@ func knownWord(part string) string {
 	}
 	found := ""
 	for _, w := range words {
-		name := known[w]
+		name := known(w)
 		if name != "" && found != "" && name != found {
 			return ""
 		}
