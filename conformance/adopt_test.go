@@ -204,3 +204,28 @@ func stanzaOf(t *testing.T, data []byte, p *keyPair) string {
 	t.Fatal("no such recipient")
 	return ""
 }
+
+// Key groups become a quorum, which adopted files keep.
+func TestInitFromSopsQuorum(t *testing.T) {
+	program := buildEnvcrypt(t)
+	alice, bob, carol := newX25519(), newX25519(), newX25519()
+	keys := strings.NewReplacer("$alice", alice.recipient.Text, "$bob", bob.recipient.Text, "$carol", carol.recipient.Text)
+	both := *alice
+	both.secret += "\n" + bob.secret
+	b := newBox(t, &both)
+	b.write(t, ".sops.yaml", []byte(keys.Replace(`creation_rules:
+  - shamir_threshold: 2
+    key_groups:
+      - age:
+          - $alice # alice
+      - age:
+          - $bob # bob
+          - $carol # carol
+`)))
+	sealed := b.encrypted(t, "prod.env")
+	b.envcrypt(t, program, "init", "--from-sops")
+	if policy := string(b.read(t, "envcrypt.toml")); !strings.Contains(policy, "reader_groups = [[\"alice\"], [\"bob\", \"carol\"]]\nquorum = 2\n") {
+		t.Errorf("the policy is\n%s", policy)
+	}
+	b.checkAdopted(t, program, "production", b.read(t, "secrets/production.env"), sealed)
+}
