@@ -178,7 +178,7 @@ func (a *app) createFromSops(v *vault.Vault, m *sopsMove) error {
 			}
 			var plugin *recipients.PluginNotAllowedError
 			if err := v.Create(env.name); errors.As(err, &plugin) {
-				a.warningf("%s has no file yet: %v; \"envcrypt init\" makes it", env.name, err)
+				a.warningf("%s has no file yet: %v; \"envcrypt init\" makes it", env.name, plugin)
 				continue
 			} else if err != nil {
 				return err

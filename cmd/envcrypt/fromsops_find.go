@@ -152,13 +152,13 @@ func (m *sopsMove) chooseEnvironments(a *app) {
 	slices.SortStableFunc(m.environments, func(x, y *sopsEnvironment) int { return cmp.Compare(rank(x.name), rank(y.name)) })
 }
 
-// inPlace returns the environment whose file a path is already.
+// inPlace returns the environment whose file a path is already, "" for none.
 func inPlace(path string) string {
-	name, ok := strings.CutPrefix(path, "secrets/")
-	if name, ok = strings.CutSuffix(name, ".env"); ok && "secrets/"+name+".env" == path && project.ValidEnvironmentName(name) {
-		return name
+	name := strings.TrimSuffix(strings.TrimPrefix(path, "secrets/"), ".env")
+	if !project.ValidEnvironmentName(name) || path != "secrets/"+name+".env" {
+		return ""
 	}
-	return ""
+	return name
 }
 
 // rank puts environments in the order in which people think of them.
