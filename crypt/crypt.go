@@ -68,11 +68,15 @@ func Open(data []byte, o Options, ids iter.Seq[Identity]) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := newValueCipher(dataKey)
+	return openWith(&Document{meta: meta, dataKey: dataKey, openedBy: recipient}, data, leaves, o)
+}
+
+// openWith verifies and decrypts the leaves of data into d, whose data key is known.
+func openWith(d *Document, data []byte, leaves []leaf, o Options) (*Document, error) {
+	values, err := newValueCipher(d.dataKey)
 	if err != nil {
 		return nil, err
 	}
-	d := &Document{meta: meta, dataKey: dataKey, openedBy: recipient}
 	r := reader{doc: d, values: values, meta: &d.meta}
 	if leaves, err = r.readSeal(data, leaves); err != nil {
 		return nil, err

@@ -66,6 +66,12 @@ func sealNonce(dataKey []byte, text string, rest []byte) []byte {
 	return h.Sum(nil)
 }
 
+// sealLine is the line that seals the bytes behind it.
+func (c *valueCipher) sealLine(dataKey []byte, s sealText, rest []byte) string {
+	nonce := sealNonce(dataKey, s.String(), rest)
+	return "#" + c.sealWithNonce(s.String(), commentPath, typeComment, nonce) + "\n"
+}
+
 // readSeal takes the seal off the front of a file's leaves.
 func (r *reader) readSeal(data []byte, leaves []leaf) ([]leaf, error) {
 	if len(leaves) == 0 || leaves[0].kind != kindComment || leaves[0].line != 1 || !isEncrypted(leaves[0].text) {
@@ -105,8 +111,7 @@ func (r *reader) checkSeal(data []byte, o Options) error {
 		return nil
 	}
 	head := firstLine(data)
-	nonce := sealNonce(d.dataKey, r.seal.String(), data[len(head):])
-	line := "#" + r.values.sealWithNonce(r.seal.String(), commentPath, typeComment, nonce) + "\n"
+	line := r.values.sealLine(d.dataKey, r.seal, data[len(head):])
 	d.dirty = r.seal.keys != d.sealKeys()
 	switch {
 	case d.dirty || !bytes.Equal(head, []byte(line)):
@@ -172,9 +177,7 @@ func Seal(d *Document, environment string, to Audience, now time.Time) ([]byte, 
 	body = d.meta.appendDotenv(body)
 	d.seal = sealText{environment: environment, keys: d.sealKeys()}
 	d.state, d.dirty = SealValid, false
-	nonce := sealNonce(d.dataKey, d.seal.String(), body)
-	head := "#" + values.sealWithNonce(d.seal.String(), commentPath, typeComment, nonce) + "\n"
-	return append([]byte(head), body...), nil
+	return append([]byte(values.sealLine(d.dataKey, d.seal, body)), body...), nil
 }
 
 // encryptTo makes the data key, new or kept, and its wrappings.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"envcrypt/internal/audit"
@@ -17,6 +18,7 @@ import (
 )
 
 func (a *app) initCommand() *cli.Command {
+	var o initOptions
 	return a.command(cli.Command{
 		Usage: "make a project here",
 		Description: `Makes envcrypt.toml with the environments development, staging and production,
@@ -24,31 +26,53 @@ yourself as their reader (with the key that is found, or a new one), an empty
 file for each environment, and lines in .gitattributes and .gitignore. What
 is there already is kept: run it again to make what is missing.
 
+With --roles, the readers are the groups viewer, developer, admin and owner,
+and you are in owner; docs/roles.md tells what each can do.
+
+With --from-sops, a .sops.yaml becomes the policy: its age keys the members,
+its files the environments. Dotenv files that one of your identities opens are
+adopted as secrets/ENV.env: sealed, with the ciphertext as it is. What cannot be
+taken over is said, with what to do instead. An envcrypt.toml that is there is
+an error with either.
+
 EXAMPLES:
    envcrypt init
-   envcrypt init -C services/api`,
+   envcrypt init -C services/api
+   envcrypt init --roles
+   envcrypt init --from-sops --dry-run`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "roles", Usage: "ready-made roles as groups", Destination: &o.roles},
+			&cli.BoolFlag{Name: "from-sops", Usage: "make the project of a .sops.yaml", Destination: &o.fromSops},
+			a.reasonFlag(), a.yesFlag(), a.dryRunFlag(),
+		},
 	}, func(c *cli.Context) error {
 		if _, err := arguments(c, 0, 0); err != nil {
 			return err
 		}
-		return a.init()
+		switch {
+		case o.roles && o.fromSops:
+			return usagef("--roles and --from-sops both make a policy: use one")
+		case a.dryRun && !o.fromSops:
+			return usagef("--dry-run goes with --from-sops")
+		case o.fromSops:
+			return a.initFromSops()
+		}
+		return a.init(o.roles)
 	})
 }
+
+type initOptions struct{ roles, fromSops bool }
 
 var gitAttributes = []string{"secrets/*.env text eol=lf", "secrets/*.history -text merge=union"}
 
 var gitIgnore = []string{".env", ".env.*", "!.env.example"}
 
-func (a *app) init() error {
-	root := a.dir
-	if root == "" {
-		root = "."
-	}
-	root, err := filepath.Abs(root)
+func (a *app) init(roles bool) error {
+	root, err := a.initRoot()
 	if err != nil {
 		return err
 	}
-	p, err := a.initPolicy(root)
+	p, err := a.initPolicy(root, roles)
 	if err != nil {
 		return err
 	}
@@ -76,18 +100,39 @@ func (a *app) init() error {
 			a.notef("made %s", a.relative(p.Path(env.Name)))
 		}
 	}
-	if err := a.addLines(filepath.Join(root, ".gitattributes"), gitAttributes...); err != nil {
-		return err
-	}
-	if err := a.addLines(filepath.Join(root, ".gitignore"), gitIgnore...); err != nil {
-		return err
-	}
-	if err := a.unignore(p); err != nil {
+	if err := a.initGit(p); err != nil {
 		return err
 	}
 	a.hintf(`"envcrypt set KEY" and "envcrypt edit" fill it; commit %s and secrets/`, project.PolicyName)
+	if roles {
+		a.hintf(`"envcrypt member add NAME KEY" and "envcrypt group add developer NAME" let others in`)
+	}
 	return nil
 }
+
+// initRoot is the directory that becomes a project.
+func (a *app) initRoot() (string, error) {
+	if a.dir == "" {
+		return filepath.Abs(".")
+	}
+	return filepath.Abs(a.dir)
+}
+
+// initGit tells git how to treat a project's files.
+func (a *app) initGit(p *project.Project) error {
+	if err := a.addLines(filepath.Join(p.Root, ".gitattributes"), gitAttributes...); err != nil {
+		return err
+	}
+	if err := a.addLines(filepath.Join(p.Root, ".gitignore"), gitIgnore...); err != nil {
+		return err
+	}
+	return a.unignore(p)
+}
+
+// A policyExistsError refuses to make a policy where one is.
+type policyExistsError struct{ path string }
+
+func (e *policyExistsError) Error() string { return e.path + " exists already" }
 
 // lost tells whether an environment's file is missing that was there once: an
 // empty one in its place would hide that.
@@ -107,10 +152,13 @@ func (a *app) relative(path string) string {
 	return path
 }
 
-// initPolicy reads the policy of root, or makes one.
-func (a *app) initPolicy(root string) (*project.Project, error) {
+// initPolicy reads the policy of root, or makes one. With roles, it has to make one.
+func (a *app) initPolicy(root string, roles bool) (*project.Project, error) {
 	path := filepath.Join(root, project.PolicyName)
 	if _, err := os.Lstat(path); err == nil {
+		if roles {
+			return nil, &policyExistsError{a.relative(path)}
+		}
 		p, err := project.Find(root)
 		if err == nil {
 			a.notef("kept %s", a.relative(path))
@@ -123,7 +171,12 @@ func (a *app) initPolicy(root string) (*project.Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := fmt.Appendf(nil, policyTemplate, tomlKey(a.memberName()), key, a.memberName(), a.memberName())
+	me := a.memberName("developers", "ops")
+	text := fmt.Appendf(nil, policyTemplate, tomlKey(me), key, me, me)
+	if roles {
+		me = a.memberName("viewer", "developer", "admin", "owner")
+		text = fmt.Appendf(nil, rolesTemplate, tomlKey(me), key, me)
+	}
 	if _, err := project.ParsePolicy(path, text); err != nil {
 		return nil, err
 	}
@@ -136,7 +189,7 @@ func (a *app) initPolicy(root string) (*project.Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.notef("made %s, with you as %s", a.relative(path), a.memberName())
+	a.notef("made %s, with you as %s", a.relative(path), me)
 	return project.Find(root)
 }
 
@@ -165,6 +218,35 @@ readers = ["ops"]
 protected = true               # writes ask first; -y where nobody can be asked
 `
 
+const rolesTemplate = `# Who may read which environment. Only this file says so.
+# After a change: envcrypt rekey --all
+
+version = 1
+default = "development"        # used when neither -e nor the variable names one
+variable = "ENVIRONMENT"       # selects the environment, and exec sets it
+
+[members.%s]
+keys = ["%s"]
+
+# The roles. A role's readers are enforced by encryption; who may change what, by
+# whoever reviews changes of this repository.
+[groups]
+viewer = []                    # reads development and staging
+developer = []                 # the same, and proposes changes of them
+admin = []                     # reads all, and changes it
+owner = ["%s"]
+
+[environments.development]
+readers = ["viewer", "developer", "admin", "owner"]
+
+[environments.staging]
+readers = ["viewer", "developer", "admin", "owner"]
+
+[environments.production]
+readers = ["admin", "owner"]
+protected = true               # writes ask first; -y where nobody can be asked
+`
+
 // tomlKey quotes a member's name where a bare key cannot hold it.
 func tomlKey(name string) string {
 	if strings.ContainsAny(name, ".@") {
@@ -173,8 +255,8 @@ func tomlKey(name string) string {
 	return name
 }
 
-// memberName makes a member's name of the user's.
-func (a *app) memberName() string {
+// memberName makes a member's name of the user's, other than those of groups.
+func (a *app) memberName(groups ...string) string {
 	name := a.getenv("USER")
 	if name == "" {
 		name = filepath.Base(audit.Login()) // without a Windows domain
@@ -188,10 +270,10 @@ func (a *app) memberName() string {
 	name = strings.TrimLeft(name, "-_.")
 	const longest = 32
 	name = name[:min(len(name), longest)]
-	switch name {
-	case "":
+	switch {
+	case name == "":
 		return "me"
-	case "developers", "ops": // which are groups
+	case slices.Contains(groups, name):
 		return name + "-1"
 	}
 	return name

@@ -115,6 +115,7 @@ func (a *app) explain(err error) explanation {
 		required  *vault.RequiredError
 		choice    *project.ChoiceError
 		plugin    *recipients.PluginNotAllowedError
+		policyIs  *policyExistsError
 	)
 	environment := ""
 	if errors.As(err, &opening) {
@@ -161,6 +162,8 @@ func (a *app) explain(err error) explanation {
 	case errors.As(err, &plugin):
 		r.message = plugin.Error()
 		hint("if you trust it, list it in your own %s: plugins = [%q]", environ.Config(a.env, "config.toml"), plugin.Name)
+	case errors.As(err, &policyIs):
+		hint("it is never overwritten: move it away first, or edit it")
 	case errors.As(err, &readers):
 		a.explainReaders(&r, readers)
 	case errors.As(err, &input):

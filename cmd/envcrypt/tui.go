@@ -189,6 +189,33 @@ func ask(question string, empty bool) error {
 	return errDeclined
 }
 
+// askLine reads a line; empty is what an empty one stands for.
+func askLine(prompt, empty string) (string, error) {
+	t, err := openTerminal()
+	if err != nil {
+		return "", &noTerminalError{question: prompt}
+	}
+	defer t.close()
+	dropTypeAhead(int(t.in.Fd()))
+	fmt.Fprintf(t.out, "%s: %s [%s]: ", programName, escapeControls(prompt), escapeControls(empty))
+	answer, err := bufio.NewReader(t.in).ReadString('\n')
+	if err != nil {
+		return "", errDeclined
+	}
+	t.erase()
+	return strings.TrimSpace(answer), nil
+}
+
+// hasTerminal tells whether somebody can be asked.
+func hasTerminal() bool {
+	t, err := openTerminal()
+	if err != nil {
+		return false
+	}
+	t.close()
+	return true
+}
+
 // askHidden reads a line that is not shown. The terminal's state is restored
 // also when a signal ends the program.
 func askHidden(prompt string) (string, error) {

@@ -25,7 +25,8 @@ func (v *Vault) files(e *Environment, action string, old project.Files) (project
 	by := e.Doc.OpenedBy()
 	// Whoever may commit can have put a file there whose data key they know: what
 	// the history does not describe gets a new one, and so does a file that gets
-	// its first values, in which there is no ciphertext to keep.
+	// its first values, in which there is no ciphertext to keep. That of a file of
+	// sops's may be known to whomever sops removed.
 	log := history.Parse(old.History)
 	items := e.Doc.Items()
 	d := Diff(e.Before, items)
@@ -37,7 +38,7 @@ func (v *Vault) files(e *Environment, action string, old project.Files) (project
 		}
 	}
 	first := len(d.Added) > 0 && len(d.Known)+len(d.Removed) == 0
-	if first || !log.Describes(sumOf(old.Data)) {
+	if first || !log.Describes(sumOf(old.Data)) || isAdopted(log, old.Data) {
 		e.Doc.NewDataKey()
 	}
 	data, err := v.encrypt(e.Name, e.Doc)

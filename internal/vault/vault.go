@@ -129,7 +129,12 @@ func (v *Vault) open(name string, data []byte, reseal bool) (*Environment, error
 	if err != nil {
 		return nil, &OpenError{Environment: name, Path: v.Project.Path(name), Err: err}
 	}
-	readers, err := v.Compare(name, doc.Groups(), doc.Quorum())
+	return v.opened(env, data, doc)
+}
+
+// opened is an environment of whose file doc was opened.
+func (v *Vault) opened(env project.Environment, data []byte, doc *crypt.Document) (*Environment, error) {
+	readers, err := v.Compare(env.Name, doc.Groups(), doc.Quorum())
 	if err != nil {
 		return nil, err
 	}
