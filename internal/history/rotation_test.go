@@ -61,7 +61,9 @@ func TestMarks(t *testing.T) {
 		"changed later":  {func(e *environment) { e.mark("1", "bob", "A", "B").change("2", "A") }, "B: bob"},
 		"changed before": {func(e *environment) { e.change("1", "A").mark("2", "bob", "A") }, "A: bob"},
 		"changed in the same write": {func(e *environment) {
-			e.writeAs("1", func(r *Record) { r.Rotate, r.Keys.Changed, r.Readers.Lost = []string{"A"}, []string{"A"}, []string{"bob"} })
+			e.writeAs("1", func(r *Record) {
+				r.Rotate, r.Keys.Changed, r.Readers.Lost = []string{"A"}, []string{"A"}, []string{"bob"}
+			})
 		}, "A: bob"},
 		"removed later": {func(e *environment) {
 			e.mark("1", "bob", "A").writeAs("2", func(r *Record) { r.Keys.Removed = []string{"A"} })
