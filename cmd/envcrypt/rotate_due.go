@@ -104,8 +104,9 @@ type dueKey struct {
 	Since       time.Time `json:"since,omitzero"`    // when the value was set, they left, the overlap ended
 	AtLeast     bool      `json:"at_least,omitzero"` // the value is older than that
 	Days        int       `json:"days,omitzero"`     // of the value's age
-	Every       string    `json:"every,omitempty"`
 	Left        []string  `json:"left,omitempty"`
+
+	ages string // in words
 }
 
 func (a *app) rotateDue() error {
@@ -158,6 +159,10 @@ func (a *app) dueKeys(v *vault.Vault, name string) ([]dueKey, error) {
 	for _, key := range summary.Keys {
 		there[key] = true
 	}
+	if rotation.Begin.IsZero() && len(there) > 0 {
+		a.warningf("%s has no history: nobody knows how old its values are, and who has left", name)
+		return nil, nil
+	}
 	due := a.overSchedule(v, rotation, there)
 	for _, m := range rotation.Marks {
 		due = append(due, dueKey{Key: m.Key, Why: "left", Since: m.Records[0].Time, Left: whoLeft(m)})
@@ -191,13 +196,10 @@ func (a *app) overSchedule(v *vault.Vault, rotation history.Rotation, there map[
 		if !known {
 			since = rotation.Begin
 		}
-		age := a.now().Sub(since)
-		if since.IsZero() || age >= d.Rotate {
-			k := dueKey{Key: d.Name, Why: "schedule", Since: since, AtLeast: !known, Every: lengthOf(d.Rotate)}
-			if !since.IsZero() {
-				k.Days = int(age / day)
-			}
-			due = append(due, k)
+		if age := a.now().Sub(since); age >= d.Rotate {
+			due = append(due, dueKey{
+				Key: d.Name, Why: "schedule", Since: since, AtLeast: !known, Days: int(age / day), ages: showAge(age, d.Rotate),
+			})
 		}
 	}
 	return due
@@ -205,12 +207,15 @@ func (a *app) overSchedule(v *vault.Vault, rotation history.Rotation, there map[
 
 const day = 24 * time.Hour
 
-// lengthOf says a length of time in days, if it is that long.
-func lengthOf(d time.Duration) string {
-	if d >= day {
-		return count(int(d/day), "day")
+// showAge says an age, and how old a value may get: in days, where both are days.
+func showAge(age, every time.Duration) string {
+	switch {
+	case every%day == 0 && age >= day:
+		return fmt.Sprintf("%s, every %d", count(int(age/day), "day"), every/day)
+	case every%time.Hour == 0:
+		return fmt.Sprintf("%s, every %d", count(int(age/time.Hour), "hour"), every/time.Hour)
 	}
-	return d.String()
+	return fmt.Sprintf("%v, every %v", age.Truncate(time.Second), every)
 }
 
 // whoLeft names those who could read a value, without end if there were very many.
@@ -247,10 +252,8 @@ func (d dueKey) text() string {
 		return "since " + d.Since.Local().Format(time.DateOnly) + ", somebody left"
 	case d.Why == "overlap":
 		return "to be removed since " + shortTime(d.Since) + ": rotate --finish"
-	case d.Since.IsZero():
-		return "nobody knows since when, every " + d.Every
 	case d.AtLeast:
-		return fmt.Sprintf("%s or more, every %s", lengthOf(time.Duration(d.Days)*day), d.Every)
+		return "older than its history: " + d.ages
 	}
-	return fmt.Sprintf("%s, every %s", count(d.Days, "day"), d.Every)
+	return d.ages
 }
