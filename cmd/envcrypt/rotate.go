@@ -52,7 +52,7 @@ EXAMPLES:
    envcrypt rotate --due
    envcrypt rotate --data-key production`,
 		Flags: []cli.Flag{
-			a.environmentFlag(), a.reasonFlag(),
+			a.environmentFlag(), a.allowFlag(), a.reasonFlag(),
 			&cli.StringFlag{Name: "generate", Usage: "make the value as `SPEC` says", Destination: &o.generate},
 			&cli.StringFlag{Name: "from-file", Usage: "take the value from `FILE`, every byte", Destination: &o.from},
 			&cli.StringFlag{Name: "run", Usage: "take the value that `CMD` prints", Destination: &o.run},
@@ -258,20 +258,18 @@ func (r *rotating) save() error {
 
 func shortTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 
-// edit looks at everything that could be wrong before it changes anything.
+// edit looks at everything that could be wrong before a command runs.
 func (r *rotating) edit(doc *crypt.Document) (bool, error) {
 	r.openedBy(r.op, doc)
+	before := doc.Items()
 	for _, it := range r.items {
-		old, ok := doc.Get(it.Key)
-		if !ok {
-			return false, &noKeyError{key: it.Key, environment: r.env.Name}
-		}
-		if r.o.run == "" && old == it.Value {
-			return false, sameValue(it.Key)
-		}
-		if err := r.checkPrevious(doc, it.Key); err != nil {
+		if err := r.replace(doc, it); err != nil {
 			return false, err
 		}
+	}
+	rotated := &vault.Environment{Environment: r.env, Doc: doc, Before: before}
+	if err := r.vault.Refuse(rotated, doc.Items()); err != nil {
+		return false, err
 	}
 	if r.dryRun {
 		r.describeRotation()
@@ -281,38 +279,44 @@ func (r *rotating) edit(doc *crypt.Document) (bool, error) {
 		if err := r.runInto(doc); err != nil {
 			return false, err
 		}
-	}
-	for _, it := range r.items {
-		if err := r.replace(doc, it); err != nil {
-			return false, err
-		}
-	}
-	if r.o.run != "" {
 		r.rotated = doc
 	}
 	return true, nil
+}
+
+// replace sets a new value, unless a command is to make it, and keeps the old one for an
+// overlap.
+func (r *rotating) replace(doc *crypt.Document, it crypt.Item) error {
+	old, ok := doc.Get(it.Key)
+	if !ok {
+		return &noKeyError{key: it.Key, environment: r.env.Name}
+	}
+	if !r.vault.Note.Until.IsZero() {
+		if err := r.checkPrevious(doc, it.Key); err != nil {
+			return err
+		}
+		if err := doc.Set(it.Key+history.PreviousSuffix, old); err != nil {
+			return err
+		}
+	}
+	switch {
+	case r.o.run != "":
+		return nil
+	case it.Value == old:
+		return sameValue(it.Key)
+	}
+	return doc.Set(it.Key, it.Value)
 }
 
 func sameValue(key string) error {
 	return &valueError{key, "not rotated: the value is the same", "give it another value, or let --generate make one"}
 }
 
-// replace sets a new value, and keeps the old one for an overlap.
-func (r *rotating) replace(doc *crypt.Document, it crypt.Item) error {
-	if !r.vault.Note.Until.IsZero() {
-		old, _ := doc.Get(it.Key)
-		if err := doc.Set(it.Key+history.PreviousSuffix, old); err != nil {
-			return err
-		}
-	}
-	return doc.Set(it.Key, it.Value)
-}
-
 // checkPrevious sees to it that an overlap overwrites nothing but an old value whose time
 // is over.
 func (r *rotating) checkPrevious(doc *crypt.Document, key string) error {
 	name := key + history.PreviousSuffix
-	if _, there := doc.Get(name); !there || r.vault.Note.Until.IsZero() {
+	if _, there := doc.Get(name); !there {
 		return nil
 	}
 	rotation, err := r.vault.Rotation(r.env.Name)

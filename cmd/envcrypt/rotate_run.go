@@ -30,7 +30,10 @@ func (r *rotating) runInto(doc *crypt.Document) error {
 	case it.Value == old:
 		return sameValue(it.Key)
 	}
-	return checkText(r.items)
+	if err := checkText(r.items); err != nil {
+		return err
+	}
+	return doc.Set(it.Key, it.Value)
 }
 
 // runCommand runs the user's command line. It came from theirs: nothing that a repository
