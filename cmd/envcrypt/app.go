@@ -40,6 +40,7 @@ type app struct {
 	allowed  []string // guard rules that do not refuse
 	fake     bool     // values are made up
 
+	kept   bool             // what could not be saved is kept elsewhere, and the user was told where
 	keys   *keyring.Keyring // of the vault or file that was opened last
 	policy *project.Policy  // of the project, once it is read
 }
@@ -104,6 +105,7 @@ func commandTable() []commandEntry {
 		{[]string{"access"}, (*app).accessCommand},
 		{[]string{"promote"}, (*app).promoteCommand},
 		{[]string{"compare", "diff"}, (*app).compareCommand},
+		{[]string{"rotate"}, (*app).rotateCommand},
 		{[]string{"seal"}, (*app).sealCommand},
 		{[]string{"history"}, (*app).historyCommand},
 		{[]string{"audit"}, (*app).auditCommand},

@@ -301,6 +301,7 @@ func (s *editing) keep() {
 		s.warningf("the edited text could not be kept: %v", err)
 		return
 	}
+	s.kept = true
 	s.notef("your text is kept, encrypted to your own key, in %s", path)
 	s.hintf("this shows what your text would change, and without -n changes it: envcrypt edit %s --from %s -n", s.env.Name, shellQuote(path))
 }

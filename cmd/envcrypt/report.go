@@ -175,9 +175,9 @@ func (a *app) explain(err error) explanation {
 		}
 	case errors.As(err, &changed):
 		r.code = exitChanged
-		switch a.action {
-		case "edit": // which says how to get the text back
-		case "rekey":
+		switch {
+		case a.kept, a.action == "edit": // which says how to get the text back
+		case a.action == "rekey":
 			hint("run the command again: it shows what is left, and does it")
 		default:
 			hint("run the command again; nothing was written")
@@ -211,6 +211,9 @@ func (a *app) explain(err error) explanation {
 		hint("-y answers yes where nobody can be asked")
 	case errors.As(err, &noKey):
 		hint(`"envcrypt keys" lists what there is`)
+		if a.action == "rotate" {
+			hint(`"envcrypt set" makes new keys`)
+		}
 	case errors.As(err, &badValue):
 		hint("%s", badValue.fix)
 	case errors.As(err, &denied):

@@ -122,50 +122,74 @@ func (a *app) assignments(args []string, from string) ([]crypt.Item, error) {
 	hideArguments(args)
 	switch {
 	case len(asked) == 0:
+		return items, checkText(items)
 	case from != "" && len(args) > 1:
 		return nil, usagef("--from-file goes with a single KEY, without a value")
+	}
+	var keys []string
+	for _, i := range asked {
+		keys = append(keys, items[i].Key)
+	}
+	values, err := a.readValues(keys, from)
+	if err != nil {
+		return nil, err
+	}
+	for n, i := range asked {
+		items[i].Value = values[n]
+	}
+	return items, checkText(items)
+}
+
+// readValues reads the values of keys, from a file if there is one, else from the terminal or,
+// of one key, standard input.
+func (a *app) readValues(keys []string, from string) ([]string, error) {
+	switch {
 	case from != "":
 		value, err := readFileBytes(from)
-		if err != nil {
-			return nil, err
-		}
-		items[0].Value = string(value)
+		return []string{string(value)}, err
 	case isTerminal(a.stdin):
-		for _, i := range asked {
-			value, err := askHidden("value of " + items[i].Key)
+		var values []string
+		for _, key := range keys {
+			value, err := askHidden("value of " + key)
 			if err != nil {
 				return nil, err
 			}
-			items[i].Value = value
+			values = append(values, value)
 		}
-	case len(asked) > 1:
+		return values, nil
+	case len(keys) > 1:
 		return nil, usagef("standard input has one value: name one KEY without =VALUE")
-	default:
-		value, err := a.pipedValue(items[asked[0]].Key)
-		if err != nil {
-			return nil, err
-		}
-		items[asked[0]].Value = value
 	}
-	return items, checkText(items)
+	value, err := a.pipedValue(keys[0])
+	return []string{value}, err
 }
 
 // pipedValue reads a value from standard input, without one newline at its end.
 // A device such as /dev/null is not taken for an empty value.
 func (a *app) pipedValue(key string) (string, error) {
-	info, err := a.stdin.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice != 0 {
+	if !a.isPiped() {
 		return "", usagef("no value for %s: standard input is neither piped nor a terminal", key)
 	}
 	value, err := readLimited(a.stdin, plaintextSizeLimit)
 	if err != nil {
 		return "", err
 	}
-	text, ended := strings.CutSuffix(string(value), "\n")
+	return withoutNewline(string(value)), nil
+}
+
+// isPiped tells whether standard input is a pipe or a file.
+func (a *app) isPiped() bool {
+	info, err := a.stdin.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice == 0
+}
+
+// withoutNewline drops one newline at the end, which is no part of a value.
+func withoutNewline(text string) string {
+	text, ended := strings.CutSuffix(text, "\n")
 	if ended {
 		text = strings.TrimSuffix(text, "\r")
 	}
-	return text, nil
+	return text
 }
 
 // A valueError says why a value cannot be kept.

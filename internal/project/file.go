@@ -119,7 +119,7 @@ func tooLarge(path string, limit int64) error {
 	return &FileError{Path: path, Problem: fmt.Sprintf("is larger than %d MiB", limit>>20)}
 }
 
-// Writable returns nil if the environment's file could be written or created now, so
+// Writable returns nil if the environment's files could be written or created now, so
 // that an editor need not be opened in vain. The error is what a write would return.
 func (p *Project) Writable(env string) error {
 	path, err := p.file(env)
@@ -133,8 +133,12 @@ func (p *Project) Writable(env string) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = writeTarget(root, path)
-	return err
+	for _, file := range []string{path, p.HistoryPath(env)} {
+		if _, _, err := writeTarget(root, file); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeTarget returns the file that a write to path replaces, which is not path if that

@@ -147,6 +147,10 @@ func (v *Vault) opened(env project.Environment, data []byte, doc *crypt.Document
 // are those of [Vault.Open], [*ReadersError], edit's own and those of
 // [project.Project.Update].
 func (v *Vault) Change(name, action string, edit func(doc *crypt.Document) (changed bool, err error)) error {
+	return v.change(name, action, edit, func(*Environment, project.Files) error { return nil })
+}
+
+func (v *Vault) change(name, action string, edit func(doc *crypt.Document) (bool, error), check func(*Environment, project.Files) error) error {
 	if _, err := v.Project.Policy.Environment(name); err != nil {
 		return err
 	}
@@ -159,6 +163,9 @@ func (v *Vault) Change(name, action string, edit func(doc *crypt.Document) (chan
 			return new, err
 		}
 		if err := env.Writable(); err != nil {
+			return new, err
+		}
+		if err := check(env, old); err != nil {
 			return new, err
 		}
 		changed, err := edit(env.Doc)
