@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"envcrypt/crypt"
@@ -106,7 +104,7 @@ type dueKey struct {
 	Days        int       `json:"days,omitzero"`     // of the value's age
 	Left        []string  `json:"left,omitempty"`
 
-	ages string // in words
+	text string
 }
 
 func (a *app) rotateDue() error {
@@ -143,66 +141,20 @@ func (a *app) rotateDue() error {
 
 // dueKeys are the keys of an environment that are to be rotated, by name.
 func (a *app) dueKeys(v *vault.Vault, name string) ([]dueKey, error) {
-	data, err := v.Read(name)
+	found, known, err := v.Due(name)
 	if err != nil {
 		return nil, err
 	}
-	summary, err := crypt.Inspect(data, crypt.Dotenv)
-	if err != nil {
-		return nil, &vault.OpenError{Environment: name, Path: v.Project.Path(name), Err: err}
-	}
-	rotation, err := v.Rotation(name)
-	if err != nil {
-		return nil, err
-	}
-	there := make(map[string]bool)
-	for _, key := range summary.Keys {
-		there[key] = true
-	}
-	if rotation.Begin.IsZero() && len(there) > 0 {
+	if !known {
 		a.warningf("%s has no history: nobody knows how old its values are, and who has left", name)
-		return nil, nil
-	}
-	due := a.overSchedule(v, rotation, there)
-	for _, m := range rotation.Marks {
-		due = append(due, dueKey{Key: m.Key, Why: "left", Since: m.Records[0].Time, Left: whoLeft(m)})
-	}
-	for _, o := range rotation.Overlaps {
-		if o.Due(a.now()) {
-			due = append(due, dueKey{Key: o.Key, Why: "overlap", Since: o.Until})
-		}
-	}
-	due = slices.DeleteFunc(due, func(d dueKey) bool { return !there[d.Key] })
-	slices.SortStableFunc(due, func(x, y dueKey) int { return cmp.Compare(x.Key, y.Key) })
-	for i := range due {
-		due[i].Environment = name
-	}
-	return due, nil
-}
-
-// overSchedule are the declared keys whose values are older than the policy wants. What the
-// history does not know is older than the history.
-func (a *app) overSchedule(v *vault.Vault, rotation history.Rotation, there map[string]bool) []dueKey {
-	changes := make(map[string]time.Time)
-	for _, c := range rotation.Changes {
-		changes[c.Key] = c.Record.Time
 	}
 	var due []dueKey
-	for _, d := range v.Project.Policy.Keys {
-		if d.Rotate == 0 || !there[d.Name] {
-			continue
-		}
-		since, known := changes[d.Name]
-		if !known {
-			since = rotation.Begin
-		}
-		if age := a.now().Sub(since); age >= d.Rotate {
-			due = append(due, dueKey{
-				Key: d.Name, Why: "schedule", Since: since, AtLeast: !known, Days: int(age / day), ages: showAge(age, d.Rotate),
-			})
-		}
+	for _, d := range found {
+		row := dueKey{Environment: name, Key: d.Key, Why: string(d.Why), Since: d.Since, AtLeast: d.AtLeast, Days: int(d.Age / day), Left: d.Left}
+		row.text = dueText(d)
+		due = append(due, row)
 	}
-	return due
+	return due, nil
 }
 
 const day = 24 * time.Hour
@@ -218,42 +170,25 @@ func showAge(age, every time.Duration) string {
 	return fmt.Sprintf("%v, every %v", age.Truncate(time.Second), every)
 }
 
-// whoLeft names those who could read a value, without end if there were very many.
-func whoLeft(m history.Mark) []string {
-	const most = 8
-	var names []string
-	for _, r := range m.Records {
-		for _, name := range r.Readers.Lost {
-			switch {
-			case slices.Contains(names, name):
-			case len(names) == most:
-				return append(names, "…")
-			default:
-				names = append(names, name)
-			}
-		}
-	}
-	return names
-}
-
 func (a *app) showDue(due []dueKey) error {
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	var table [][]string
 	for _, d := range due {
-		fmt.Fprintf(w, "%s\t%s: %s\n", d.Environment, oneLine(d.Key), oneLine(d.text()))
+		table = append(table, []string{d.Environment, d.Key + ": " + d.text})
 	}
-	return w.Flush()
+	return a.printTable(table)
 }
 
-func (d dueKey) text() string {
+// dueText says why a value is due.
+func dueText(d vault.Due) string {
 	switch {
-	case d.Why == "left" && len(d.Left) > 0:
+	case d.Why == vault.ByLeaver && len(d.Left) > 0:
 		return fmt.Sprintf("since %s, %s left", d.Since.Local().Format(time.DateOnly), strings.Join(d.Left, ", "))
-	case d.Why == "left":
+	case d.Why == vault.ByLeaver:
 		return "since " + d.Since.Local().Format(time.DateOnly) + ", somebody left"
-	case d.Why == "overlap":
+	case d.Why == vault.ByOverlap:
 		return "to be removed since " + shortTime(d.Since) + ": rotate --finish"
 	case d.AtLeast:
-		return "older than its history: " + d.ages
+		return "older than its history: " + showAge(d.Age, d.Every)
 	}
-	return d.ages
+	return showAge(d.Age, d.Every)
 }

@@ -163,7 +163,7 @@ func inHistory(environment string, line int) at {
 
 // environment looks at one environment's files, values and readers.
 func (c *Checker) environment(env project.Environment) {
-	names, ok := c.file(env)
+	names, ok := c.file(env) // first: it finds the lines that keys stand on
 	c.history(env)
 	c.excludedReaders(env)
 	if !ok {

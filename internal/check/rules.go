@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"envcrypt/internal/guard"
+	"envcrypt/internal/history"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
 	"envcrypt/recipients"
@@ -72,7 +73,8 @@ func (c *Checker) undeclared(env project.Environment, values []vault.Value) {
 		return
 	}
 	for _, v := range values {
-		if v.Origin.Environment == env.Name && !v.Origin.Plain && p.Declaration(v.Key) == nil {
+		of := strings.TrimSuffix(v.Key, history.PreviousSuffix) // which a rotation keeps for a while
+		if v.Origin.Environment == env.Name && !v.Origin.Plain && p.Declaration(v.Key) == nil && p.Declaration(of) == nil {
 			place := inFile(env.Name)
 			place.key = v.Key
 			c.add(UndeclaredKey, Warning, place, fmt.Sprintf("declare it in %s as [keys.%s], or unset it", project.PolicyName, v.Key),
