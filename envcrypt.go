@@ -167,7 +167,7 @@ func (l *loader) load() error {
 	var err error
 	switch {
 	case l.File != "" && l.Example:
-		return errors.New("Example goes without File")
+		return errors.New("options: Example goes without File")
 	case l.File != "":
 		err = l.readFile()
 	default:
@@ -211,7 +211,7 @@ func (l *loader) missing() error {
 
 func (l *loader) readFile() error {
 	if l.Environment == "" {
-		return errors.New("File needs Environment, the one that it is sealed for")
+		return errors.New("options: File needs Environment, the one that it is sealed for")
 	}
 	data, err := project.ReadFile(l.File, project.FileSizeLimit)
 	if err != nil {
