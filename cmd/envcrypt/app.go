@@ -36,6 +36,7 @@ type app struct {
 	ops      []*audit.Op // operations that have begun and not ended
 	action   string      // the command, as the log calls it
 	command0 string      // what exec runs
+	amending string      // the command that changes the policy, for whoever may have to run it
 	reason   string
 	allowed  []string // guard rules that do not refuse
 	fake     bool     // values are made up
@@ -103,6 +104,11 @@ func commandTable() []commandEntry {
 		{[]string{"import"}, (*app).importCommand},
 		{[]string{"rekey", "updatekeys"}, (*app).rekeyCommand},
 		{[]string{"access"}, (*app).accessCommand},
+		{[]string{"member"}, (*app).memberCommand},
+		{[]string{"group"}, (*app).groupCommand},
+		{[]string{"grant"}, (*app).grantCommand},
+		{[]string{"revoke"}, (*app).revokeCommand},
+		{[]string{"join"}, (*app).joinCommand},
 		{[]string{"promote"}, (*app).promoteCommand},
 		{[]string{"compare", "diff"}, (*app).compareCommand},
 		{[]string{"rotate"}, (*app).rotateCommand},
@@ -219,6 +225,9 @@ func onUsageError(_ *cli.Context, err error, _ bool) error {
 	message := err.Error()
 	for _, flag := range []string{"flag provided but not defined: ", "flag needs an argument: "} {
 		if name, ok := strings.CutPrefix(message, flag); ok {
+			if err := refusePrivate([]string{name}); err != nil {
+				return err
+			}
 			return usagef("%s%s", strings.NewReplacer("provided but not defined", "not known").Replace(flag), showName(name))
 		}
 	}

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"iter"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"envcrypt/internal/history"
+	"envcrypt/internal/project"
 )
 
 // git runs one of git's commands that only look, in a directory of the project.
@@ -49,19 +55,70 @@ func (a *app) committedSums(path string) func(sum string) bool {
 
 func (a *app) readCommittedSums(path string) map[string]bool {
 	sums := make(map[string]bool)
-	dir, name := filepath.Dir(path), "./"+filepath.Base(path)
-	out, err := a.git(dir, "rev-list", "--all", "--reflog", "--full-history", "--", name).Output()
-	if err != nil {
-		return sums
-	}
-	const newest = 1000 // commits: older ends of a merge have been joined long ago
-	for i, commit := range strings.Fields(string(out)) {
-		if i == newest {
-			break
-		}
-		if data, err := a.git(dir, "cat-file", "blob", commit+":"+name).Output(); err == nil {
-			sums[history.Sum(data)] = true
-		}
+	for data := range a.revisions(path) {
+		sums[history.Sum(data)] = true
 	}
 	return sums
+}
+
+// revisions yields a file's content in each of git's commits that changed it, on whatever
+// branch, the newest first; nothing without git. Older ends of a merge have been joined
+// long ago, so only so many are looked at.
+func (a *app) revisions(path string) iter.Seq[[]byte] {
+	const newest = "1000"
+	return func(yield func([]byte) bool) {
+		dir, name := filepath.Dir(path), "./"+filepath.Base(path)
+		commits, err := a.git(dir, "rev-list", "--max-count="+newest, "--all", "--reflog", "--full-history", "--", name).Output()
+		if err != nil {
+			return
+		}
+		var wanted strings.Builder
+		for commit := range strings.FieldsSeq(string(commits)) {
+			fmt.Fprintf(&wanted, "%s:%s\n", commit, name)
+		}
+		if wanted.Len() == 0 {
+			return
+		}
+		cmd := a.git(dir, "cat-file", "--batch")
+		cmd.Stdin = strings.NewReader(wanted.String())
+		out, err := cmd.StdoutPipe()
+		if err != nil || cmd.Start() != nil {
+			return
+		}
+		seen := make(map[string]bool)
+		r := bufio.NewReader(out)
+		for {
+			id, data, err := readObject(r)
+			if err != nil || data != nil && !seen[id] && !yield(data) {
+				break
+			}
+			seen[id] = true
+		}
+		out.Close() // which ends git, if it has more to say
+		_ = cmd.Wait()
+	}
+}
+
+// readObject reads an object as "git cat-file --batch" prints it. The data is nil for one
+// that is not there, that is no file, or that is too large to be an environment's.
+func readObject(r *bufio.Reader) (id string, data []byte, err error) {
+	header, err := r.ReadString('\n')
+	if err != nil {
+		return "", nil, err
+	}
+	fields := strings.Fields(header)
+	if len(fields) != 3 {
+		return "", nil, nil // "... missing"
+	}
+	size, err := strconv.ParseInt(fields[2], 10, 64)
+	if err != nil {
+		return "", nil, err
+	}
+	if fields[1] != "blob" || size > project.FileSizeLimit {
+		_, err = io.CopyN(io.Discard, r, size+1)
+		return "", nil, err
+	}
+	data = make([]byte, size+1) // a line end follows
+	_, err = io.ReadFull(r, data)
+	return fields[0], data[:size], err
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unsafe"
+
+	"envcrypt/recipients"
 )
 
 // hideArguments overwrites the values of KEY=VALUE arguments in this process's
@@ -18,6 +20,15 @@ func hideArguments(args []string) {
 		if found && value != "" && slices.Contains(args, arg) {
 			memory := unsafe.Slice(unsafe.StringData(arg), len(arg))
 			clear(memory[len(key)+1:])
+		}
+	}
+}
+
+// hidePrivate overwrites arguments that are private keys in the same way.
+func hidePrivate() {
+	for _, arg := range os.Args[1:] {
+		if recipients.LooksPrivate(arg) {
+			clear(unsafe.Slice(unsafe.StringData(arg), len(arg)))
 		}
 	}
 }

@@ -2,3 +2,5 @@ package main
 
 // hideArguments does nothing here: a process cannot change its command line.
 func hideArguments([]string) {}
+
+func hidePrivate() {}

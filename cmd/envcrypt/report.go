@@ -122,6 +122,7 @@ func (a *app) explain(err error) explanation {
 		environment = opening.Environment
 	}
 	switch {
+	case explainEdit(&r, err):
 	case errors.As(err, &usage):
 		r.code = exitUsage
 		if a.action != "" {
@@ -307,7 +308,10 @@ func (a *app) explainNoIdentity(r *explanation, environment string, none *crypt.
 		r.hints = append(r.hints, "it takes keys of several people at once: -i FILE can stand more than once")
 		return
 	}
-	if named != "" {
+	switch {
+	case a.amending != "":
+		r.hints = append(r.hints, fmt.Sprintf(`nothing was changed: ask a reader (%s) to run "%s"`, readers, a.amending))
+	case named != "":
 		r.hints = append(r.hints, a.askForAccess(named, readers))
 	}
 }

@@ -273,7 +273,7 @@ func (e *Edit) members(names ...string) error {
 
 // newName sees to it that a member or group can have a name.
 func (e *Edit) newName(name string) error {
-	if !validMemberName(name) {
+	if !ValidMemberName(name) {
 		return ErrInvalidName
 	}
 	_, isMember := e.policy.Directory.Members[name]

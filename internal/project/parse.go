@@ -117,7 +117,7 @@ func (p *policyParser) members() map[string][]recipients.Key {
 	owners := make(map[recipients.Key]string)
 	for _, name := range p.table("members").Names {
 		at := []string{"members", name, "keys"}
-		if !validMemberName(name) {
+		if !ValidMemberName(name) {
 			p.fail(at[:2], "", "a member's name is not valid", memberRule)
 		}
 		members[name] = nil
@@ -148,7 +148,7 @@ func (p *policyParser) groups(members map[string][]recipients.Key) map[string][]
 	names := p.table("groups").Names
 	for _, name := range names {
 		at := []string{"groups", name}
-		if !validMemberName(name) {
+		if !ValidMemberName(name) {
 			p.fail(at, "", "a group's name is not valid", memberRule)
 		}
 		if _, ok := members[name]; ok {
@@ -238,7 +238,7 @@ func (p *policyParser) readers(env Environment, directory *recipients.Directory)
 		return isMember || len(directory.Groups[reader]) > 0
 	}
 	if !slices.ContainsFunc(readers, anybody) {
-		p.fail(at, "", fmt.Sprintf("environment %s has no readers", quote(env.Name)),
+		p.unread(at, env.Name, fmt.Sprintf("environment %s has no readers", quote(env.Name)),
 			`add readers = ["NAME"], with a member, or a group that has members`)
 	}
 }
@@ -254,7 +254,7 @@ func (p *policyParser) readerGroups(env Environment, directory *recipients.Direc
 			return // which is found out with its line
 		}
 		if len(readers) == 0 {
-			p.fail(at, "", fmt.Sprintf("a group of environment %s has no readers", quote(env.Name)), "each of reader_groups needs somebody with a key")
+			p.unread(at, env.Name, fmt.Sprintf("a group of environment %s has no readers", quote(env.Name)), "each of reader_groups needs somebody with a key")
 		}
 		for _, r := range readers {
 			if in[r.Member] {
@@ -328,6 +328,14 @@ func (p *policyParser) fail(at []string, value, problem, fix string) {
 	}
 }
 
+// unread is fail for an environment that nobody could read.
+func (p *policyParser) unread(at []string, env, problem, fix string) {
+	if p.err == nil {
+		p.fail(at, "", problem, fix)
+		p.err.Unread = env
+	}
+}
+
 // locate returns the line of a string in the list at a path: of its last occurrence
 // there, or else that of the list's key, or else that of the nearest table around it.
 func locate(node *tomltree.Node, at []string, value string) int {
@@ -368,7 +376,7 @@ func syntaxError(file string, err error) *PolicyError {
 // quote returns a name for a message. What no name could be is not shown: somebody may
 // have pasted a secret.
 func quote(name string) string {
-	if !validMemberName(name) || recipients.LooksPrivate(name) || strings.HasPrefix(name, "age1") {
+	if !ValidMemberName(name) || recipients.LooksPrivate(name) || strings.HasPrefix(name, "age1") {
 		return "(not shown)"
 	}
 	return strconv.Quote(name)

@@ -220,7 +220,7 @@ func (p *policyParser) rules(env string, node *tomltree.Node) []Rule {
 			f.failAt(table.Line, "is not a table", fmt.Sprintf("begin each rule with [[environments.%s.deny]]", env))
 		case r.Key == "" && r.Value == "" && r.Host == "":
 			f.failAt(r.Line, "has no condition: it would refuse everything, or nothing", "give it key, value or host")
-		case !validMemberName(r.Name) || slices.Contains(builtinRules, r.Name):
+		case !ValidMemberName(r.Name) || slices.Contains(builtinRules, r.Name):
 			f.failAt(r.Line, "has a name that it cannot have", memberRule+"; built-in rules keep theirs")
 		case names[r.Name]:
 			f.failAt(r.Line, "has the name of another", "give each its own")

@@ -152,6 +152,8 @@ type PolicyError struct {
 	Line    int // from 1
 	Problem string
 	Fix     string
+	// Unread is an environment that nobody could read, where that is the mistake.
+	Unread string
 }
 
 func (e *PolicyError) Error() string {
@@ -171,7 +173,9 @@ func ValidEnvironmentName(s string) bool {
 	return len(s) <= 32 && consists(s, lower+digits, lower+digits+"_-")
 }
 
-func validMemberName(s string) bool {
+// ValidMemberName reports whether s is 1 to 64 ASCII letters, digits and "_.@-", the first
+// a letter or digit: what a member or a group can be called.
+func ValidMemberName(s string) bool {
 	return len(s) <= 64 && consists(s, alphanumeric, alphanumeric+"_.@-")
 }
 

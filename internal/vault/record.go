@@ -62,7 +62,7 @@ func (v *Vault) files(e *Environment, action string, old project.Files) (project
 		record.Rotate = d.Known
 	}
 	if by != "" {
-		record.Actor.Member = v.Project.Policy.Directory.Owner(by)
+		record.Actor.Member = v.owner(by)
 	}
 	lines, err := log.Append(record, sumOf(old.Data), v.known(e.Name))
 	if err != nil {
@@ -98,15 +98,19 @@ func (v *Vault) readerNames(r Readers) (names history.Readers) {
 
 // Name returns the member whose public key text is or was, or the key cut short.
 func (v *Vault) Name(text string) string {
-	if owner := v.Project.Policy.Directory.Owner(text); owner != "" {
+	if owner := v.owner(text); owner != "" {
 		return owner
 	}
-	if v.Former != nil {
-		if owner := v.Former.Owner(text); owner != "" {
-			return owner
-		}
-	}
 	return recipients.Short(text)
+}
+
+// owner returns the member whose public key text is or was, "" if it is nobody's.
+func (v *Vault) owner(text string) string {
+	owner := v.Project.Policy.Directory.Owner(text)
+	if owner == "" && v.Former != nil {
+		owner = v.Former.Owner(text)
+	}
+	return owner
 }
 
 // History reads the record of an environment's writes, and verifies it.

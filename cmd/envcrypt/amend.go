@@ -1,0 +1,239 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"envcrypt/internal/audit"
+	"envcrypt/internal/project"
+	"envcrypt/internal/vault"
+	"envcrypt/recipients"
+)
+
+// policyEdit makes one change of a policy's text.
+type policyEdit func(e *project.Edit) ([]byte, error)
+
+// amendment is what a command does to the policy, and with it to the files of those
+// environments whose readers change.
+type amendment struct {
+	action  string // as the histories call it
+	edits   []policyEdit
+	leaving string // a member who is removed, whose keys are looked for in every environment
+	doubt   string // a question that is asked also where nobody gains or loses access
+}
+
+// An amendError says that an amendment would leave a policy that is none.
+type amendError struct {
+	policy *project.PolicyError
+}
+
+func (e *amendError) Error() string {
+	if e.policy.Unread != "" {
+		return "nobody could read " + e.policy.Unread + " any more"
+	}
+	return "the policy would not be valid any more: " + e.policy.Problem
+}
+
+// amend shows what an amendment does, asks, and does it: all of it or nothing.
+func (a *app) amend(v *vault.Vault, m amendment) error {
+	old := v.Project.Policy
+	amended, err := applyEdits(v.Project, m.edits)
+	if err != nil {
+		return err
+	}
+	v.Former, v.Project = &old.Directory, amended
+	a.amending = "envcrypt " + m.action
+	steps := v.Plan(concerned(old, amended.Policy))
+	for _, s := range steps {
+		if s.Err != nil {
+			return a.identityFailure(s.Err)
+		}
+	}
+	question := a.amendQuestion(m, steps)
+	quiet := a.quiet
+	a.quiet = quiet && (question == "" || a.yes || a.dryRun)
+	a.showAmendment(v, old, steps)
+	a.quiet = quiet
+	if a.dryRun {
+		a.notef("nothing was changed: this was a dry run")
+		return nil
+	}
+	if question != "" {
+		if err := a.confirm(question); err != nil {
+			return err
+		}
+	}
+	known := a.whatTheyKnow(v, old, m.leaving, steps)
+	if err := a.amendNoted(v, m.action, steps); err != nil {
+		return err
+	}
+	if todo := rekeyed(steps); len(todo) > 0 {
+		a.notef("changed %s, and rekeyed %s", project.PolicyName, strings.Join(todo, ", "))
+	} else {
+		a.notef("changed %s", project.PolicyName)
+	}
+	return a.showKnown(known)
+}
+
+// applyEdits makes the edits one after the other.
+func applyEdits(p *project.Project, edits []policyEdit) (*project.Project, error) {
+	var policy *project.PolicyError
+	file := filepath.Join(p.Root, project.PolicyName)
+	text := p.Text()
+	for _, edit := range edits {
+		e, err := project.NewEdit(file, text)
+		if errors.As(err, &policy) {
+			return nil, &amendError{policy}
+		} else if err != nil {
+			return nil, err
+		}
+		if text, err = edit(e); err != nil {
+			return nil, err
+		}
+	}
+	amended, err := p.Amend(text)
+	if errors.As(err, &policy) {
+		return nil, &amendError{policy}
+	}
+	return amended, err
+}
+
+// concerned are the environments whose readers differ between two policies.
+func concerned(old, new *project.Policy) (names []string) {
+	for _, env := range new.Environments {
+		before, _ := old.Recipients(env.Name)
+		after, _ := new.Recipients(env.Name) // of a policy that was parsed: no error
+		same := func(a, b recipients.Reader) bool { return a.Key == b.Key }
+		if !slices.EqualFunc(before, after, same) {
+			names = append(names, env.Name)
+		}
+	}
+	return names
+}
+
+// rekeyed are the environments whose files an amendment rewrites.
+func rekeyed(steps []vault.Step) (names []string) {
+	for _, s := range steps {
+		if s.Readers.Differ() {
+			names = append(names, s.Environment)
+		}
+	}
+	return names
+}
+
+// amendQuestion is what has to be asked, "" for nothing.
+func (a *app) amendQuestion(m amendment, steps []vault.Step) string {
+	question := m.doubt
+	if todo := rekeyed(steps); len(todo) > 0 {
+		question = strings.TrimSpace(question + fmt.Sprintf(" change who can read %s?", count(len(todo), "environment")))
+	}
+	if own := a.ownLosses(steps); len(own) > 0 {
+		question = fmt.Sprintf("you yourself will not be able to read %s any more: %s", strings.Join(own, ", "), question)
+	}
+	return question
+}
+
+// ownLosses are the environments that the user's own keys will not open any more.
+func (a *app) ownLosses(steps []vault.Step) (names []string) {
+	if !slices.ContainsFunc(steps, func(s vault.Step) bool { return len(s.Readers.Lost) > 0 }) {
+		return nil
+	}
+	k := a.newKeyring()
+	k.Survey()
+	own := k.Publics()
+	for _, s := range steps {
+		if slices.ContainsFunc(s.Readers.Lost, func(text string) bool { return slices.Contains(own, text) }) {
+			names = append(names, s.Environment)
+		}
+	}
+	return names
+}
+
+// amendNoted carries an amendment out, with each file in the audit log.
+func (a *app) amendNoted(v *vault.Vault, action string, steps []vault.Step) error {
+	ops := make(map[int]*audit.Op)
+	for i, s := range steps {
+		if s.Readers.Differ() {
+			op, err := a.begin(v.Project.Root, s.Environment)
+			if err != nil {
+				return err
+			}
+			ops[i] = op
+		}
+	}
+	failure := a.identityFailure(v.Amend(action, steps))
+	for i, op := range ops {
+		if by := steps[i].By; by != "" {
+			op.Entry.Actor = v.Name(by)
+		}
+		if err := a.end(op, failure); err != nil && failure == nil {
+			failure = err
+		}
+	}
+	return failure
+}
+
+// showAmendment says what changes in the policy, and who gains and loses which environment.
+func (a *app) showAmendment(v *vault.Vault, old *project.Policy, steps []vault.Step) {
+	for _, line := range policyChanges(old, v.Project.Policy) {
+		a.notef("%s: %s", project.PolicyName, line)
+	}
+	for _, s := range steps {
+		lost := s.Readers.Lost
+		s.Readers.Lost = nil // whom the new policy may not know
+		a.showReaders(v, s.Environment, s.Readers)
+		for _, text := range lost {
+			a.notef("%s: %s loses access", s.Environment, keyName(v.Former, text))
+		}
+	}
+}
+
+// policyChanges describes the difference of two policies, as far as it is about people.
+func policyChanges(old, new *project.Policy) (lines []string) {
+	add := func(what string, was, is []string) {
+		var parts []string
+		for _, name := range was {
+			if !slices.Contains(is, name) {
+				parts = append(parts, "- "+name)
+			}
+		}
+		for _, name := range is {
+			if !slices.Contains(was, name) {
+				parts = append(parts, "+ "+name)
+			}
+		}
+		if len(parts) > 0 {
+			lines = append(lines, what+": "+strings.Join(parts, ", "))
+		}
+	}
+	members := func(p *project.Policy) []string { return slices.Sorted(maps.Keys(p.Directory.Members)) }
+	add("members", members(old), members(new))
+	for _, name := range members(new) {
+		if was, ok := old.Directory.Members[name]; ok {
+			add("keys of "+name, shortKeys(was), shortKeys(new.Directory.Members[name]))
+		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(new.Directory.Groups)) {
+		add("group "+group, old.Directory.Groups[group], new.Directory.Groups[group])
+	}
+	for _, env := range new.Environments {
+		was, _ := old.Environment(env.Name)
+		add("readers of "+env.Name, namedReaders(was), namedReaders(env))
+	}
+	return lines
+}
+
+func namedReaders(env project.Environment) []string {
+	return slices.Concat(env.Readers, slices.Concat(env.ReaderGroups...))
+}
+
+func shortKeys(keys []recipients.Key) (texts []string) {
+	for _, key := range keys {
+		texts = append(texts, recipients.Short(key.String()))
+	}
+	return texts
+}

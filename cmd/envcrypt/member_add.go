@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"envcrypt/internal/project"
+)
+
+func (a *app) memberAdd(name string, args []string, o memberOptions) error {
+	v, err := a.vault()
+	if err != nil {
+		return err
+	}
+	if !project.ValidMemberName(name) {
+		return project.ErrInvalidName // before anything is read
+	}
+	keys, err := a.memberKeys(args)
+	if err != nil {
+		return err
+	}
+	if o.addKey {
+		addKeys := func(e *project.Edit) ([]byte, error) { return e.AddKeys(name, keys.texts...) }
+		return a.amend(v, amendment{action: a.action, edits: []policyEdit{addKeys}})
+	}
+	doubt := ""
+	if similar := lookAlikes(&v.Project.Policy.Directory, name); len(similar) > 0 {
+		doubt = fmt.Sprintf("%s looks like %s: is that meant?", name, strings.Join(similar, ", "))
+	}
+	if err := a.amend(v, amendment{action: a.action, edits: newMember(name, keys, o), doubt: doubt}); err != nil {
+		return err
+	}
+	a.hintNext(name, o)
+	return nil
+}
+
+// newMember adds a member, and says what they read.
+func newMember(name string, keys *memberKeys, o memberOptions) []policyEdit {
+	edits := []policyEdit{func(e *project.Edit) ([]byte, error) { return e.AddMember(name, keys.texts, keys.origins) }}
+	for _, group := range o.groups {
+		edits = append(edits, func(e *project.Edit) ([]byte, error) {
+			if _, ok := e.Policy().Directory.Groups[group]; !ok { // which is more likely a misspelt one than a new one
+				return nil, &project.UnknownGroupError{Name: group, Valid: groupNames(e.Policy())}
+			}
+			return e.AddToGroup(group, name)
+		})
+	}
+	for _, env := range o.grants {
+		edits = append(edits, func(e *project.Edit) ([]byte, error) { return e.Grant(env, name) })
+	}
+	return edits
+}
+
+// hintNext says how a new member who reads nothing becomes a reader.
+func (a *app) hintNext(name string, o memberOptions) {
+	if len(o.groups)+len(o.grants) == 0 {
+		a.hintf(`%s reads nothing yet: "envcrypt group add GROUP %s" or "envcrypt grant ENV %s"`, name, name, name)
+	}
+}
