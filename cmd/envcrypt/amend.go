@@ -20,7 +20,8 @@ type policyEdit func(e *project.Edit) ([]byte, error)
 // amendment is what a command does to the policy, and with it to the files of those
 // environments whose readers change.
 type amendment struct {
-	action  string // as the histories call it
+	action  string   // as the histories call it
+	names   []string // what the command is about, for whoever may have to run it
 	edits   []policyEdit
 	leaving string // a member who is removed, whose keys are looked for in every environment
 	doubt   string // a question that is asked also where nobody gains or loses access
@@ -46,8 +47,8 @@ func (a *app) amend(v *vault.Vault, m amendment) error {
 		return err
 	}
 	v.Former, v.Project = &old.Directory, amended
-	a.amending = "envcrypt " + m.action
-	steps := v.Plan(concerned(old, amended.Policy))
+	a.amending = strings.Join(append([]string{programName, m.action}, m.names...), " ")
+	steps := v.Plan(concerned(v, old, m.leaving))
 	for _, s := range steps {
 		if s.Err != nil {
 			return a.identityFailure(s.Err)
@@ -102,17 +103,32 @@ func applyEdits(p *project.Project, edits []policyEdit) (*project.Project, error
 	return amended, err
 }
 
-// concerned are the environments whose readers differ between two policies.
-func concerned(old, new *project.Policy) (names []string) {
-	for _, env := range new.Environments {
+// concerned are the environments whose readers are not those of the policy that was, and
+// those whose files are encrypted to the member who leaves, whatever the policy said.
+func concerned(v *vault.Vault, old *project.Policy, leaving string) (names []string) {
+	keys := make(map[string]bool)
+	for _, key := range old.Directory.Members[leaving] {
+		keys[key.String()] = true
+	}
+	for _, env := range v.Project.Policy.Environments {
 		before, _ := old.Recipients(env.Name)
-		after, _ := new.Recipients(env.Name) // of a policy that was parsed: no error
+		after, _ := v.Project.Policy.Recipients(env.Name) // of a policy that was parsed: no error
 		same := func(a, b recipients.Reader) bool { return a.Key == b.Key }
-		if !slices.EqualFunc(before, after, same) {
+		if !slices.EqualFunc(before, after, same) || len(keys) > 0 && opens(v, env.Name, keys) {
 			names = append(names, env.Name)
 		}
 	}
 	return names
+}
+
+// opens tells whether one of the keys opens an environment's file as it is.
+func opens(v *vault.Vault, env string, keys map[string]bool) bool {
+	data, err := v.Read(env)
+	if err != nil {
+		return false // of a file that is not there, nobody knows a value
+	}
+	_, readable := readableBy(data, keys)
+	return readable
 }
 
 // rekeyed are the environments whose files an amendment rewrites.
@@ -166,7 +182,11 @@ func (a *app) amendNoted(v *vault.Vault, action string, steps []vault.Step) erro
 		}
 	}
 	failure := a.identityFailure(v.Amend(action, steps))
-	for i, op := range ops {
+	for i := range steps {
+		op, begun := ops[i]
+		if !begun {
+			continue
+		}
 		if by := steps[i].By; by != "" {
 			op.Entry.Actor = v.Name(by)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -98,10 +99,17 @@ func (a *app) candidates(before []string, last string) []string {
 		return a.commandNames()
 	case strings.HasPrefix(last, "-"):
 		return flagNames(command)
+	case previous == "--group" || previous == "-g":
+		return a.memberNames(false, true)
+	case previous == "--grant":
+		return a.environmentNames()
 	case previous == "--format":
 		return []string{"dotenv", "json", "yaml", "shell", "keys"}
 	case takesValue(previous, command):
 		return nil
+	}
+	if names, ok := a.peopleCandidates(command.Name, positional(before, command)); ok {
+		return names
 	}
 	switch command.Name {
 	case "get", "set", "unset":
@@ -158,5 +166,63 @@ func (a *app) keyNames() (names []string) {
 	for _, v := range values {
 		names = append(names, v.Key)
 	}
+	return names
+}
+
+// positional are the words behind a command's name that are neither flags nor their values.
+func positional(before []string, command *cli.Command) (words []string) {
+	found := false
+	for i, word := range before {
+		var c *cli.Command
+		if found {
+			c = command
+		}
+		switch {
+		case strings.HasPrefix(word, "-"), i > 0 && strings.HasPrefix(before[i-1], "-") && takesValue(before[i-1], c):
+		case !found:
+			found = true
+		default:
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// peopleCandidates completes the commands that change who reads what.
+func (a *app) peopleCandidates(command string, words []string) (names []string, ok bool) {
+	verb := first(words)
+	switch {
+	case command == "member" && len(words) == 0:
+		return memberVerbs(), true
+	case command == "member" && len(words) == 1 && (verb == "remove" || verb == "rename" || verb == "add"):
+		return a.memberNames(true, false), true
+	case command == "group" && len(words) == 0:
+		return []string{"add", "remove"}, true
+	case command == "group" && len(words) == 1:
+		return a.memberNames(false, true), true
+	case command == "group":
+		return a.memberNames(true, false), true
+	case (command == "grant" || command == "revoke") && len(words) == 0 && a.environment == "":
+		return a.environmentNames(), true
+	case command == "grant", command == "revoke":
+		return a.memberNames(true, true), true
+	}
+	return nil, false
+}
+
+// memberNames lists the members and the groups.
+func (a *app) memberNames(members, groups bool) (names []string) {
+	v, err := a.vault()
+	if err != nil {
+		return nil
+	}
+	d := &v.Project.Policy.Directory
+	if members {
+		names = slices.AppendSeq(names, maps.Keys(d.Members))
+	}
+	if groups {
+		names = slices.AppendSeq(names, maps.Keys(d.Groups))
+	}
+	slices.Sort(names)
 	return names
 }

@@ -12,7 +12,7 @@ import (
 
 // explainEdit puts what is wrong with a change of the policy into sentences. It tells
 // whether err is about that.
-func explainEdit(r *explanation, err error) bool {
+func (a *app) explainEdit(r *explanation, err error) bool {
 	hint := func(format string, args ...any) { r.hints = append(r.hints, fmt.Sprintf(format, args...)) }
 	var (
 		noMember *project.UnknownMemberError
@@ -63,10 +63,12 @@ func explainEdit(r *explanation, err error) bool {
 			return true
 		}
 		hint("%s", amend.policy.Fix)
-	case errors.As(err, &taken) && taken.Group:
-		hint("choose another name")
 	case errors.As(err, &taken):
-		hint("for another key of theirs: envcrypt member add %s KEY --add-key", taken.Name)
+		if !taken.Group && a.action == "member add" {
+			hint("to give them another key: envcrypt member add %s KEY --add-key", taken.Name)
+			return true
+		}
+		hint("choose another name")
 	case errors.As(err, &keyTaken):
 		hint(`each key belongs to one member; "envcrypt member rename" changes a name`)
 	case errors.As(err, &through):

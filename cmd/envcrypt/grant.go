@@ -30,7 +30,7 @@ EXAMPLES:
 			return err
 		}
 		grant := func(e *project.Edit) ([]byte, error) { return e.Grant(env, names...) }
-		return a.amend(v, amendment{action: a.action, edits: []policyEdit{grant}})
+		return a.amend(v, amendment{action: a.action, names: append([]string{env}, names...), edits: []policyEdit{grant}})
 	})
 }
 
@@ -79,7 +79,7 @@ func (a *app) revoke(env string, names []string) error {
 		return err
 	}
 	revoke := func(e *project.Edit) ([]byte, error) { return e.Revoke(env, names...) }
-	if err := a.amend(v, amendment{action: a.action, edits: []policyEdit{revoke}}); err != nil {
+	if err := a.amend(v, amendment{action: a.action, names: append([]string{env}, names...), edits: []policyEdit{revoke}}); err != nil {
 		return err
 	}
 	after := v.Project.Policy // which amend has changed

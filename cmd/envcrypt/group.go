@@ -1,10 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"envcrypt/internal/project"
 
@@ -54,14 +52,14 @@ func (a *app) groupAdd(group string, names []string) error {
 	}
 	_, exists := v.Project.Policy.Directory.Groups[group]
 	doubt := ""
-	if similar := lookAlikes(&v.Project.Policy.Directory, group); !exists && len(similar) > 0 && project.ValidMemberName(group) {
-		doubt = fmt.Sprintf("the new group %s looks like %s: is that meant?", group, strings.Join(similar, ", "))
+	if !exists && project.ValidMemberName(group) {
+		doubt = doubtName(&v.Project.Policy.Directory, group)
 	}
 	add := func(e *project.Edit) ([]byte, error) { return e.AddToGroup(group, names...) }
-	if err := a.amend(v, amendment{action: a.action, edits: []policyEdit{add}, doubt: doubt}); err != nil {
+	if err := a.amend(v, amendment{action: a.action, names: append([]string{group}, names...), edits: []policyEdit{add}, doubt: doubt}); err != nil {
 		return err
 	}
-	if !exists {
+	if !exists && !a.dryRun {
 		a.hintf(`%s is a new group that reads nothing yet: "envcrypt grant ENV %s"`, group, group)
 	}
 	return nil
@@ -73,7 +71,7 @@ func (a *app) groupRemove(group string, names []string) error {
 		return err
 	}
 	remove := func(e *project.Edit) ([]byte, error) { return e.RemoveFromGroup(group, names...) }
-	return a.amend(v, amendment{action: a.action, edits: []policyEdit{remove}})
+	return a.amend(v, amendment{action: a.action, names: append([]string{group}, names...), edits: []policyEdit{remove}})
 }
 
 func groupNames(p *project.Policy) []string { return slices.Sorted(maps.Keys(p.Directory.Groups)) }

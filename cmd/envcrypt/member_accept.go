@@ -23,10 +23,10 @@ func (a *app) memberAccept(args []string, o memberOptions) error {
 	}
 	a.notef("%s has the key %s", name, key)
 	doubt := fmt.Sprintf("compare the key with %s over another channel. Is it theirs?", name)
-	if similar := lookAlikes(&v.Project.Policy.Directory, name); len(similar) > 0 {
-		doubt = fmt.Sprintf("%s looks like %s. %s", name, strings.Join(similar, ", "), doubt)
+	if similar := doubtName(&v.Project.Policy.Directory, name); similar != "" {
+		doubt = similar + " " + doubt
 	}
-	if err := a.amend(v, amendment{action: a.action, edits: newMember(name, &memberKeys{texts: []string{key}}, o), doubt: doubt}); err != nil {
+	if err := a.amend(v, amendment{action: a.action, names: []string{"LINE"}, edits: newMember(name, &memberKeys{texts: []string{key}}, o), doubt: doubt}); err != nil {
 		return err
 	}
 	a.hintNext(name, o)

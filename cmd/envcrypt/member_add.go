@@ -1,11 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"strings"
-
-	"envcrypt/internal/project"
-)
+import "envcrypt/internal/project"
 
 func (a *app) memberAdd(name string, args []string, o memberOptions) error {
 	v, err := a.vault()
@@ -21,13 +16,10 @@ func (a *app) memberAdd(name string, args []string, o memberOptions) error {
 	}
 	if o.addKey {
 		addKeys := func(e *project.Edit) ([]byte, error) { return e.AddKeys(name, keys.texts...) }
-		return a.amend(v, amendment{action: a.action, edits: []policyEdit{addKeys}})
+		return a.amend(v, amendment{action: a.action, names: []string{name, "KEY", "--add-key"}, edits: []policyEdit{addKeys}})
 	}
-	doubt := ""
-	if similar := lookAlikes(&v.Project.Policy.Directory, name); len(similar) > 0 {
-		doubt = fmt.Sprintf("%s looks like %s: is that meant?", name, strings.Join(similar, ", "))
-	}
-	if err := a.amend(v, amendment{action: a.action, edits: newMember(name, keys, o), doubt: doubt}); err != nil {
+	doubt := doubtName(&v.Project.Policy.Directory, name)
+	if err := a.amend(v, amendment{action: a.action, names: []string{name, "KEY"}, edits: newMember(name, keys, o), doubt: doubt}); err != nil {
 		return err
 	}
 	a.hintNext(name, o)
@@ -53,7 +45,7 @@ func newMember(name string, keys *memberKeys, o memberOptions) []policyEdit {
 
 // hintNext says how a new member who reads nothing becomes a reader.
 func (a *app) hintNext(name string, o memberOptions) {
-	if len(o.groups)+len(o.grants) == 0 {
+	if len(o.groups)+len(o.grants) == 0 && !a.dryRun {
 		a.hintf(`%s reads nothing yet: "envcrypt group add GROUP %s" or "envcrypt grant ENV %s"`, name, name, name)
 	}
 }

@@ -8,7 +8,7 @@ func (a *app) memberRemove(name string) error {
 		return err
 	}
 	remove := func(e *project.Edit) ([]byte, error) { return e.RemoveMember(name) }
-	if err := a.amend(v, amendment{action: a.action, edits: []policyEdit{remove}, leaving: name}); err != nil {
+	if err := a.amend(v, amendment{action: a.action, names: []string{name}, edits: []policyEdit{remove}, leaving: name}); err != nil {
 		return err
 	}
 	if !a.dryRun {
@@ -23,5 +23,9 @@ func (a *app) memberRename(old, new string) error {
 		return err
 	}
 	rename := func(e *project.Edit) ([]byte, error) { return e.RenameMember(old, new) }
-	return a.amend(v, amendment{action: a.action, edits: []policyEdit{rename}})
+	doubt := ""
+	if project.ValidMemberName(new) {
+		doubt = doubtName(&v.Project.Policy.Directory, new, old)
+	}
+	return a.amend(v, amendment{action: a.action, names: []string{old, new}, edits: []policyEdit{rename}, doubt: doubt})
 }

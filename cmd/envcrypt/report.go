@@ -122,7 +122,7 @@ func (a *app) explain(err error) explanation {
 		environment = opening.Environment
 	}
 	switch {
-	case explainEdit(&r, err):
+	case a.explainEdit(&r, err):
 	case errors.As(err, &usage):
 		r.code = exitUsage
 		if a.action != "" {
