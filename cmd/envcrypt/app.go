@@ -223,11 +223,11 @@ func usagef(format string, args ...any) error {
 
 func onUsageError(_ *cli.Context, err error, _ bool) error {
 	message := err.Error()
+	if err := refusePrivate([]string{message}); err != nil {
+		return err
+	}
 	for _, flag := range []string{"flag provided but not defined: ", "flag needs an argument: "} {
 		if name, ok := strings.CutPrefix(message, flag); ok {
-			if err := refusePrivate([]string{name}); err != nil {
-				return err
-			}
 			return usagef("%s%s", strings.NewReplacer("provided but not defined", "not known").Replace(flag), showName(name))
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -49,7 +50,7 @@ func (a *app) joinText(args []string) (string, error) {
 		return text, err
 	}
 	data, err := project.ReadFile(args[0], 2*keysSizeLimit)
-	if os.IsNotExist(err) {
+	if errors.Is(err, os.ErrNotExist) {
 		return "", &joinError{"neither a line of envcrypt join nor a file that is there"}
 	}
 	return string(data), err
