@@ -120,7 +120,7 @@ func (a *app) keysText(from string, site keySite) (name, text string, err error)
 		switch {
 		case err != nil:
 			return "", "", err
-		case !ok && site.name != "":
+		case site.name != "" && strings.TrimSpace(text) == "":
 			return "", "", &publicKeyError{
 				problem: fmt.Sprintf("%s:%s: envcrypt opens no network connection, and standard input has no keys", site.name, site.user),
 				fix:     fmt.Sprintf("download https://%s.keys, and pipe it in or name the file: %s:%s=FILE", site.page(), site.name, site.user),
