@@ -378,3 +378,21 @@ func plainPolicy(p *Policy) *Policy {
 	}
 	return &plain
 }
+
+// TestUnread: the mistake of a policy that somebody's removal leaves names the environment.
+func TestUnread(t *testing.T) {
+	const key = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
+	const head = "version = 1\n[members.a]\nkeys = [\"" + key + "\"]\n[groups]\nops = []\n[environments.one]\nreaders = [\"a\"]\n[environments.two]\n"
+	for _, tt := range []struct{ two, unread string }{
+		{"readers = [\"ops\"]\n", "two"},
+		{"readers = []\n", "two"},
+		{"quorum = 2\nreader_groups = [[\"a\"], [\"ops\"]]\n", "two"},
+		{"readers = [\"nobody\"]\n", ""},
+	} {
+		_, err := ParsePolicy("envcrypt.toml", []byte(head+tt.two))
+		var wrong *PolicyError
+		if !errors.As(err, &wrong) || wrong.Unread != tt.unread {
+			t.Errorf("%s: %v of %+v", tt.two, err, wrong)
+		}
+	}
+}
