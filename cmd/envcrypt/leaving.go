@@ -95,7 +95,7 @@ func (a *app) showKnown(values []knownValue) error {
 	if len(values) == 0 {
 		return nil
 	}
-	a.notef("who lost access could read %s, and may have kept them:", count(len(values), "value"))
+	a.notef("who lost access could read %s, and may have kept them; \"envcrypt rotate --due\" lists those that are not changed yet", count(len(values), "value"))
 	table := make([][]string, len(values))
 	for i, value := range values {
 		table[i] = []string{value.environment, value.key, value.state}

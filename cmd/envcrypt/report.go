@@ -318,16 +318,24 @@ func (a *app) explainNoIdentity(r *explanation, environment string, none *crypt.
 
 // askForAccess says what somebody who cannot open an environment has to ask for.
 func (a *app) askForAccess(environment, readers string) string {
+	env, _ := a.policy.Environment(environment) // one that was opened: no error
+	wanted, _ := a.policy.Recipients(environment)
+	me := ""
 	for _, public := range a.keys.Publics() {
-		if me := a.policy.Directory.Owner(public); me != "" {
-			return fmt.Sprintf(`ask a reader (%s) to add %s to the readers of %s in %s, and to run "envcrypt rekey %s"`, readers, me, environment, project.PolicyName, environment)
+		if slices.ContainsFunc(wanted, func(r recipients.Reader) bool { return r.Key.String() == public }) {
+			return fmt.Sprintf(`ask a reader (%s) to run "envcrypt rekey %s"`, readers, environment)
+		}
+		if me == "" {
+			me = a.policy.Directory.Owner(public)
 		}
 	}
-	ask := fmt.Sprintf(`ask a reader (%s) to add you to %s, and to run "envcrypt rekey %s"`, readers, project.PolicyName, environment)
-	if publics := a.keys.Publics(); len(publics) > 0 {
-		ask += "; your public key is " + publics[0]
+	switch {
+	case me == "":
+		return fmt.Sprintf(`"envcrypt join" prints a line: ask a reader (%s) to run "envcrypt member accept" with it`, readers)
+	case env.Quorum > 0:
+		return fmt.Sprintf(`ask readers (%s) to add %s to the reader_groups of %s in %s, and to run "envcrypt rekey %s"`, readers, me, environment, project.PolicyName, environment)
 	}
-	return ask
+	return fmt.Sprintf(`ask a reader (%s) to run "envcrypt grant %s %s"`, readers, environment, me)
 }
 
 // readerNames names those whom a file is encrypted to.
