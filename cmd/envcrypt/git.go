@@ -6,7 +6,9 @@ import (
 	"io"
 	"iter"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,6 +99,25 @@ func (a *app) revisions(path string) iter.Seq[[]byte] {
 		out.Close() // which ends git, if it has more to say
 		_ = cmd.Wait()
 	}
+}
+
+// pastEnvironments names the environments that git has ever had a file of, in alphabetical
+// order.
+func (a *app) pastEnvironments(p *project.Project) (names []string) {
+	dir := filepath.Dir(p.Path("x"))
+	out, err := a.git(p.Root, "log", "--all", "--reflog", "--full-history", "--no-show-signature", "--no-renames",
+		"--diff-filter=A", "--format=", "--name-only", "-z", "--relative", "--", filepath.Base(dir)).Output()
+	if err != nil {
+		return nil
+	}
+	for file := range strings.SplitSeq(string(out), "\x00") {
+		name, isEnvironment := strings.CutSuffix(path.Base(file), ".env")
+		if isEnvironment && path.Dir(file) == filepath.Base(dir) && project.ValidEnvironmentName(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return once(names)
 }
 
 // readObject reads an object as "git cat-file --batch" prints it. The data is nil for one

@@ -26,7 +26,7 @@ const (
 
 // whatTheyKnow lists the values that those who lose access could ever read: those in the
 // files now, and those in any of git's revisions of them that named one of their keys.
-// A member who leaves is looked for in every environment.
+// A member who leaves is looked for in every environment, also those that are no more.
 func (a *app) whatTheyKnow(v *vault.Vault, old *project.Policy, leaving string, steps []vault.Step) (values []knownValue) {
 	lost := make(map[string]map[string]bool)
 	add := func(env, key string) {
@@ -40,11 +40,20 @@ func (a *app) whatTheyKnow(v *vault.Vault, old *project.Policy, leaving string, 
 			add(s.Environment, text)
 		}
 	}
+	var names []string
 	for _, env := range old.Environments {
-		for _, key := range old.Directory.Members[leaving] {
-			add(env.Name, key.String())
+		names = append(names, env.Name)
+	}
+	if keys := old.Directory.Members[leaving]; len(keys) > 0 {
+		names = once(append(names, a.pastEnvironments(v.Project)...))
+		for _, name := range names {
+			for _, key := range keys {
+				add(name, key.String())
+			}
 		}
-		values = append(values, a.knownIn(v, env.Name, lost[env.Name])...)
+	}
+	for _, name := range names {
+		values = append(values, a.knownIn(v, name, lost[name])...)
 	}
 	return values
 }
