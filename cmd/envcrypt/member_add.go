@@ -43,9 +43,13 @@ func newMember(name string, keys *memberKeys, o memberOptions) []policyEdit {
 	return edits
 }
 
-// hintNext says how a new member who reads nothing becomes a reader.
+// hintNext says what is left to do, so that a new member can read something.
 func (a *app) hintNext(name string, o memberOptions) {
-	if len(o.groups)+len(o.grants) == 0 && !a.dryRun {
+	switch {
+	case a.dryRun:
+	case len(o.groups)+len(o.grants) == 0:
 		a.hintf(`%s reads nothing yet: "envcrypt group add GROUP %s" or "envcrypt grant ENV %s"`, name, name, name)
+	default:
+		a.hintf("commit and push %s and secrets/: %s can read them after a pull", project.PolicyName, name)
 	}
 }
