@@ -68,8 +68,25 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s prints %q", verb, text)
 		}
 	}
-	if text, err := json.Marshal(values); err == nil {
-		t.Errorf("as JSON: %s", text)
+	type config struct {
+		Exported envcrypt.Values
+		hidden   envcrypt.Values
+		pointer  *envcrypt.Values
+	}
+	for _, holder := range []any{*values, config{*values, *values, values}, &config{*values, *values, values}, []envcrypt.Values{*values}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			if text := fmt.Sprintf(verb, holder); strings.Contains(text, secret) {
+				t.Errorf("%s of a %T prints a value", verb, holder)
+			}
+		}
+	}
+	for _, v := range []any{values, *values} {
+		if text, err := json.Marshal(v); err == nil {
+			t.Errorf("as JSON: %s", text)
+		}
+	}
+	if value := new(envcrypt.Values).Get("NONE"); value != "" {
+		t.Errorf("no values have %q", value)
 	}
 	log, err := os.ReadFile(filepath.Join(strings.TrimPrefix(o.Env[0], "HOME="), ".local", "state", "envcrypt", "audit.jsonl"))
 	if err != nil || !strings.Contains(string(log), `"action":"load","outcome":"ok"`) || strings.Contains(string(log), secret) {
