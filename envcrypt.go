@@ -301,13 +301,21 @@ func (l *loader) resolve(name string) ([]vault.Value, error) {
 	return l.vault.Resolve(env, open)
 }
 
-// fakes are the keys of an environment with made-up values.
+// fakes are the keys of an environment with made-up values. What is not made up, the policy's
+// plain values, is held to the rules.
 func (l *loader) fakes(name string) error {
 	values, err := l.vault.Fakes([]string{name}, func(string) {})
+	if err != nil {
+		return err
+	}
+	plain := slices.DeleteFunc(slices.Clone(values), func(v vault.Value) bool { return !v.Origin.Plain })
+	if _, err := l.vault.RefuseUse(name, plain); err != nil {
+		return err
+	}
 	for _, v := range values {
 		l.put(v.Key, v.Value)
 	}
-	return err
+	return nil
 }
 
 func (l *loader) keyring() *keyring.Keyring {

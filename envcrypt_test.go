@@ -186,6 +186,25 @@ message = "is for staging"
 	if err != nil || values.Get("NEEDED") != "from CI" || values.Get("REGION") != "us" || values.Get("GREETING") == "" {
 		t.Errorf("variables over values: got %v, %v", values, err)
 	}
+
+	// What is not made up of an example is held to the rules.
+	o.Example, o.Environment, o.Variables = true, "development", false
+	if _, err := envcrypt.Load(context.Background(), o); err != nil {
+		t.Errorf("made-up values: %v", err)
+	}
+	plain, err := os.OpenFile(filepath.Join(dir, "envcrypt.toml"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.WriteString("[environments.development.vars]\nDATABASE_HOST = \"prod-db.internal\"\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := plain.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if values, err := envcrypt.Load(context.Background(), o); values != nil || err == nil || !strings.Contains(err.Error(), "production-hosts") {
+		t.Errorf("a plain value among made-up ones: got %v, %v", values, err)
+	}
 }
 
 // TestSources is docs/sources.md: one program, which reads its configuration the same way in
