@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,23 +61,28 @@ type Options struct {
 	Reason string
 }
 
-// Values are the values of an environment. Printing them shows how many there are, and none.
+// Values are the values of an environment. Printing them, or what holds them, shows none.
 type Values struct {
 	environment string
 	keys        []string
-	values      map[string]string
+	lookup      func(key string) (string, bool) // a function, since whatever prints fields prints maps
 }
 
 // Environment is the environment's name, "" if all came from variables.
 func (v *Values) Environment() string { return v.environment }
 
 // Get returns a key's value, "" if there is none.
-func (v *Values) Get(key string) string { return v.values[key] }
+func (v *Values) Get(key string) string {
+	value, _ := v.Lookup(key)
+	return value
+}
 
 // Lookup returns a key's value, and whether there is one.
 func (v *Values) Lookup(key string) (string, bool) {
-	value, ok := v.values[key]
-	return value, ok
+	if v.lookup == nil {
+		return "", false
+	}
+	return v.lookup(key)
 }
 
 // All yields the keys and values in their order. Whoever makes variables of them must refuse
@@ -84,7 +90,7 @@ func (v *Values) Lookup(key string) (string, bool) {
 func (v *Values) All() iter.Seq2[string, string] {
 	return func(yield func(key, value string) bool) {
 		for _, key := range v.keys {
-			if !yield(key, v.values[key]) {
+			if !yield(key, v.Get(key)) {
 				return
 			}
 		}
@@ -92,26 +98,19 @@ func (v *Values) All() iter.Seq2[string, string] {
 }
 
 // String shows no value.
-func (v *Values) String() string {
+func (v Values) String() string {
 	return fmt.Sprintf("%d values of %q", len(v.keys), v.environment)
 }
 
 // GoString shows no value.
-func (v *Values) GoString() string { return "envcrypt.Values{" + v.String() + "}" }
+func (v Values) GoString() string { return "envcrypt.Values{" + v.String() + "}" }
 
 // Format shows no value, whatever the verb.
-func (v *Values) Format(s fmt.State, _ rune) { fmt.Fprint(s, v.String()) }
+func (v Values) Format(s fmt.State, _ rune) { fmt.Fprint(s, v.String()) }
 
 // MarshalJSON refuses: values do not belong in a log.
-func (v *Values) MarshalJSON() ([]byte, error) {
+func (v Values) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("envcrypt: values are not written as JSON; use All")
-}
-
-func (v *Values) put(key, value string) {
-	if _, ok := v.values[key]; !ok {
-		v.keys = append(v.keys, key)
-	}
-	v.values[key] = value
 }
 
 // A MissingError names the keys that are required and not there.
@@ -138,7 +137,7 @@ func Load(ctx context.Context, o Options) (*Values, error) {
 	if o.Env == nil {
 		o.Env = os.Environ()
 	}
-	l := loader{Options: o, values: &Values{values: make(map[string]string)}}
+	l := loader{Options: o}
 	if err := l.load(); err != nil {
 		var missing *MissingError
 		if errors.As(err, &missing) {
@@ -146,24 +145,43 @@ func Load(ctx context.Context, o Options) (*Values, error) {
 		}
 		return nil, fmt.Errorf("envcrypt: %w", err)
 	}
-	return l.values, ctx.Err()
+	return l.loaded(), ctx.Err()
 }
 
 // loader is one [Load].
 type loader struct {
 	Options
-	values   *Values
+	environment string
+	keys        []string
+	values      map[string]string
+
 	vault    *vault.Vault
 	log      *audit.Log
 	required []string // by the policy
 }
 
+func (l *loader) loaded() *Values {
+	values := l.values
+	return &Values{environment: l.environment, keys: l.keys, lookup: func(key string) (string, bool) {
+		value, ok := values[key]
+		return value, ok
+	}}
+}
+
+func (l *loader) put(key, value string) {
+	if _, ok := l.values[key]; !ok {
+		l.keys = append(l.keys, key)
+	}
+	l.values[key] = value
+}
+
 func (l *loader) load() error {
+	l.values = make(map[string]string)
 	if l.Variables && len(l.Require) > 0 && l.takeVariables(l.Require) {
 		return nil
 	}
-	clear(l.values.values)
-	l.values.keys = nil
+	clear(l.values)
+	l.keys = nil
 	var err error
 	switch {
 	case l.File != "" && l.Example:
@@ -177,7 +195,7 @@ func (l *loader) load() error {
 		return err
 	}
 	if l.Variables {
-		l.takeVariables(append(l.required, l.values.keys...))
+		l.takeVariables(slices.Concat(l.required, l.keys))
 		l.takeVariables(l.Require)
 	}
 	return l.missing()
@@ -189,7 +207,7 @@ func (l *loader) takeVariables(keys []string) (all bool) {
 	for _, key := range keys {
 		value, ok := environ.Lookup(l.Env, key)
 		if ok {
-			l.values.put(key, value)
+			l.put(key, value)
 		}
 		all = all && ok
 	}
@@ -197,9 +215,9 @@ func (l *loader) takeVariables(keys []string) (all bool) {
 }
 
 func (l *loader) missing() error {
-	missing := &MissingError{Environment: l.values.environment}
-	for _, key := range append(l.required, l.Require...) {
-		if _, ok := l.values.values[key]; !ok {
+	missing := &MissingError{Environment: l.environment}
+	for _, key := range slices.Concat(l.required, l.Require) {
+		if _, ok := l.values[key]; !ok {
 			missing.Keys = append(missing.Keys, key)
 		}
 	}
@@ -223,9 +241,9 @@ func (l *loader) readFile() error {
 		if err != nil {
 			return firstOf(keys.Err(), fmt.Errorf("cannot open %s: %w", l.File, err))
 		}
-		l.values.environment = l.Environment
+		l.environment = l.Environment
 		for key, value := range doc.All() {
-			l.values.put(key, value)
+			l.put(key, value)
 		}
 		return nil
 	})
@@ -244,7 +262,7 @@ func (l *loader) readProject() error {
 	if err != nil {
 		return err
 	}
-	l.values.environment = env.Name
+	l.environment = env.Name
 	for _, d := range p.Policy.Keys {
 		if env.Strict && d.IsRequired(env.Name) {
 			l.required = append(l.required, d.Name)
@@ -263,7 +281,7 @@ func (l *loader) readProject() error {
 		return err
 	}
 	for _, v := range values {
-		l.values.put(v.Key, v.Value)
+		l.put(v.Key, v.Value)
 	}
 	return nil
 }
@@ -283,13 +301,21 @@ func (l *loader) resolve(name string) ([]vault.Value, error) {
 	return l.vault.Resolve(env, open)
 }
 
-// fakes are the keys of an environment with made-up values.
+// fakes are the keys of an environment with made-up values. What is not made up, the policy's
+// plain values, is held to the rules.
 func (l *loader) fakes(name string) error {
 	values, err := l.vault.Fakes([]string{name}, func(string) {})
-	for _, v := range values {
-		l.values.put(v.Key, v.Value)
+	if err != nil {
+		return err
 	}
-	return err
+	plain := slices.DeleteFunc(slices.Clone(values), func(v vault.Value) bool { return !v.Origin.Plain })
+	if _, err := l.vault.RefuseUse(name, plain); err != nil {
+		return err
+	}
+	for _, v := range values {
+		l.put(v.Key, v.Value)
+	}
+	return nil
 }
 
 func (l *loader) keyring() *keyring.Keyring {

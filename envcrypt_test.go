@@ -68,8 +68,25 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s prints %q", verb, text)
 		}
 	}
-	if text, err := json.Marshal(values); err == nil {
-		t.Errorf("as JSON: %s", text)
+	type config struct {
+		Exported envcrypt.Values
+		hidden   envcrypt.Values
+		pointer  *envcrypt.Values
+	}
+	for _, holder := range []any{*values, config{*values, *values, values}, &config{*values, *values, values}, []envcrypt.Values{*values}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			if text := fmt.Sprintf(verb, holder); strings.Contains(text, secret) {
+				t.Errorf("%s of a %T prints a value", verb, holder)
+			}
+		}
+	}
+	for _, v := range []any{values, *values} {
+		if text, err := json.Marshal(v); err == nil {
+			t.Errorf("as JSON: %s", text)
+		}
+	}
+	if value := new(envcrypt.Values).Get("NONE"); value != "" {
+		t.Errorf("no values have %q", value)
 	}
 	log, err := os.ReadFile(filepath.Join(strings.TrimPrefix(o.Env[0], "HOME="), ".local", "state", "envcrypt", "audit.jsonl"))
 	if err != nil || !strings.Contains(string(log), `"action":"load","outcome":"ok"`) || strings.Contains(string(log), secret) {
@@ -168,6 +185,25 @@ message = "is for staging"
 	values, err := envcrypt.Load(context.Background(), o)
 	if err != nil || values.Get("NEEDED") != "from CI" || values.Get("REGION") != "us" || values.Get("GREETING") == "" {
 		t.Errorf("variables over values: got %v, %v", values, err)
+	}
+
+	// What is not made up of an example is held to the rules.
+	o.Example, o.Environment, o.Variables = true, "development", false
+	if _, err := envcrypt.Load(context.Background(), o); err != nil {
+		t.Errorf("made-up values: %v", err)
+	}
+	plain, err := os.OpenFile(filepath.Join(dir, "envcrypt.toml"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := plain.WriteString("[environments.development.vars]\nDATABASE_HOST = \"prod-db.internal\"\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := plain.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if values, err := envcrypt.Load(context.Background(), o); values != nil || err == nil || !strings.Contains(err.Error(), "production-hosts") {
+		t.Errorf("a plain value among made-up ones: got %v, %v", values, err)
 	}
 }
 

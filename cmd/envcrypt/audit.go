@@ -218,6 +218,7 @@ func auditText(e *audit.Entry) string {
 		parts = append(parts, fmt.Sprintf("and %d more", e.More))
 	}
 	add("(%s)", e.Error)
+	add("allowed: %s", e.Allowed)
 	add("reason: %s", e.Reason)
 	add("in CI: %s", e.CI)
 	add("under %s", e.Agent)

@@ -143,7 +143,7 @@ func writableByOthers(v *vault.Vault) (paths []string) {
 func (a *app) trackedPlaintext(v *vault.Vault) (found []check.Finding) {
 	out, err := a.git(v.Project.Root, "ls-files", "-z", "--", ":(glob)**/.env", ":(glob)**/.env.*", ":(glob)**/*.env").Output()
 	if err != nil {
-		return nil // git tracks nothing here
+		return gitUnknown(v.Project.Root)
 	}
 	for name := range bytes.SplitSeq(out, []byte{0}) {
 		if len(name) == 0 || !a.isPlaintext(filepath.Join(v.Project.Root, string(name))) {
@@ -156,6 +156,23 @@ func (a *app) trackedPlaintext(v *vault.Vault) (found []check.Finding) {
 		})
 	}
 	return found
+}
+
+// gitUnknown notes that git has failed, as where the files belong to somebody else. Without a
+// repository there is nothing to note.
+func gitUnknown(dir string) []check.Finding {
+	for {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return []check.Finding{{
+				ID: check.PlaintextTracked, Severity: check.Note, Message: "git does not say which files it tracks: they were not looked at",
+				Fix: "git status, run there, says why",
+			}}
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+		dir = filepath.Dir(dir)
+	}
 }
 
 // isPlaintext tells whether a file assigns values in the clear. Examples do not count.

@@ -341,11 +341,16 @@ func (a *app) compareRevision(v *vault.Vault, o compareOptions) error {
 	if err != nil {
 		return err
 	}
+	const present = "now"
+	past := o.rev
+	if past == present { // a branch may be called so
+		past += "^0"
+	}
 	var columns []*column
 	for _, side := range []struct {
 		name string
 		data []byte
-	}{{o.rev, then}, {"now", now}} {
+	}{{past, then}, {present, now}} {
 		c, err := a.fileColumn(v, env.Name, side.name, side.data, o.values)
 		if err != nil {
 			return fmt.Errorf("%s: %w", showName(side.name), err)

@@ -90,5 +90,5 @@ func (a *app) exampleSource() (*source, error) {
 		return nil, err
 	}
 	values, err := a.fakes(v, []string{env.Name})
-	return &source{values: values, where: env.Name, environment: env}, err
+	return &source{values: values, where: env.Name, environment: env, vault: v}, err
 }

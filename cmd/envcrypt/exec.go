@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"envcrypt/internal/environ"
 	"envcrypt/internal/launch"
 
 	"github.com/urfave/cli/v2"
@@ -96,7 +97,9 @@ func (a *app) exec(file string, argv []string, strict bool, o launch.Options) er
 		}
 	}
 	passed := func(key string) bool {
-		return (o.Only == nil || slices.Contains(o.Only, key)) && !slices.Contains(o.Keep, key)
+		_, inherited := environ.Lookup(a.env, key)
+		kept := inherited && slices.Contains(o.Keep, key)
+		return (o.Only == nil || slices.Contains(o.Only, key)) && !kept
 	}
 	if err := a.refuseUse(src, passed); err != nil {
 		return err

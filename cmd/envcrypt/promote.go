@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"envcrypt/internal/history"
 	"envcrypt/internal/project"
 	"envcrypt/internal/vault"
 
@@ -156,9 +157,15 @@ func promotable(p *project.Policy, from *source, to *vault.Environment) []string
 	return keys
 }
 
+// mayPromote tells whether a key may be copied. An old value that a rotation keeps is as much
+// its environment's own as the new one.
 func mayPromote(p *project.Policy, key string) bool {
-	d := p.Declaration(key)
-	return d == nil || !d.Unique && !d.NoPromotion
+	for _, name := range []string{key, strings.TrimSuffix(key, history.PreviousSuffix)} {
+		if d := p.Declaration(name); d != nil && (d.Unique || d.NoPromotion) {
+			return false
+		}
+	}
+	return true
 }
 
 func refusePromotion(p *project.Policy, keys []string) error {

@@ -83,18 +83,25 @@ func (s *source) get(key string) (value string, ok bool) {
 	return "", false
 }
 
-// refuseUse refuses what a program must not get. Of a single file nobody knows the rules.
+// refuseUse refuses what a program must not get. Of a single file nobody knows the rules. Of
+// made-up values the policy's plain ones are not made up, and can name a production host. A
+// rule that is overridden is in the audit log, also where nothing was opened.
 func (a *app) refuseUse(s *source, passed func(key string) bool) error {
 	if s.vault == nil {
 		return nil
 	}
 	var values []vault.Value
 	for _, v := range s.values {
-		if passed(v.Key) {
+		if passed(v.Key) && (v.Origin.Plain || !a.fake) {
 			values = append(values, v)
 		}
 	}
 	overridden, err := s.vault.RefuseUse(s.where, values)
+	if len(overridden) > 0 && len(a.ops) == 0 {
+		if _, err := a.begin(s.vault.Project.Root, s.where); err != nil {
+			return err
+		}
+	}
 	for _, op := range a.ops {
 		op.Entry.Allowed = strings.Join(overridden, " ")
 	}

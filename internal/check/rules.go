@@ -31,6 +31,7 @@ func (c *Checker) policy() {
 	staging, production := false, false
 	for _, env := range p.Environments {
 		c.vars(env.Name, env.Vars)
+		c.production(env)
 		if guard.IsProduction(env) {
 			production = true
 		} else {
@@ -40,6 +41,21 @@ func (c *Checker) policy() {
 	if production && !staging {
 		c.add(NoStaging, Warning, inPolicy("", "", 0), "add an environment in which a release is tried with keys of its own",
 			"there is production, and no environment such as staging to try a release in")
+	}
+}
+
+// production finds an environment that is not production and has production's values, which no
+// comparison finds: they are inherited.
+func (c *Checker) production(env project.Environment) {
+	layers, err := c.Vault.Project.Policy.Layers(env.Name)
+	if err != nil || guard.IsProduction(env) {
+		return
+	}
+	for _, under := range layers {
+		if guard.IsProduction(under) {
+			c.add(SameValue, Error, inPolicy(env.Name, "", 0), "inherit from an environment that is not production",
+				"%s is not production, and inherits the values of %s", env.Name, under.Name)
+		}
 	}
 }
 

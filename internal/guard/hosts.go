@@ -54,16 +54,21 @@ func namesListener(key string) bool {
 // findHosts is Hosts, in no order. The time that it takes is linear in the value.
 func findHosts(value string, alone bool) []string {
 	f := finder{alone: alone}
+	f.value(value)
+	return f.found
+}
+
+// value looks at a text that may be JSON.
+func (f *finder) value(value string) {
 	value = strings.TrimSpace(value)
 	if value != "" && strings.IndexByte(`{["`, value[0]) >= 0 {
 		var content any
 		if json.Unmarshal([]byte(value), &content) == nil {
 			f.json(content)
-			return f.found
+			return
 		}
 	}
 	f.text(value)
-	return f.found
 }
 
 type finder struct {
@@ -78,7 +83,7 @@ func (f *finder) add(host string) { f.found = append(f.found, host) }
 func (f *finder) json(content any) {
 	switch content := content.(type) {
 	case string:
-		f.text(content)
+		f.value(content) // which may be JSON again
 	case []any:
 		for _, item := range content {
 			f.json(item)
@@ -197,9 +202,12 @@ func hasOddPort(s string) bool {
 	return ok && port != "" && !isDigits(port) && s[0] != '['
 }
 
-// list reads "host:1,host:2".
+// list reads "host:1,host:2", and "tcp(host:1)" as in Go's DSNs for MySQL.
 func (f *finder) list(s string) {
 	for item := range strings.SplitSeq(s, ",") {
+		if network, inner, ok := strings.Cut(item, "("); ok && strings.TrimRight(network, "46") == "tcp" {
+			item = inner
+		}
 		if addr, err := netip.ParseAddr(item); err == nil && addr.Is6() {
 			f.add(addr.WithZone("").String())
 		} else if host, _, ok := cutHost(item); ok {
@@ -326,7 +334,7 @@ func (f *finder) word(s string, single bool) (string, certainty) {
 	if addr, err := netip.ParseAddr(s); err == nil && addr.Is6() {
 		return addr.WithZone("").String(), possible
 	}
-	for _, prefix := range []string{"//", `\\`, "*.", "."} { // of any scheme, of Windows, of all hosts below
+	for _, prefix := range []string{"//", `\\`, "tcp:", "*.", "."} { // of any scheme, of Windows, of SQL Server, of all hosts below
 		s = strings.TrimPrefix(s, prefix)
 	}
 	host, rest, ok := cutHost(s)
