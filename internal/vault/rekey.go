@@ -175,7 +175,6 @@ func rekeyBatch(batch []*task, memory *budget, done func(job, step int)) {
 			t.staged, t.s.Err = t.vault.stage(locks[t.vault], t.s, "rekey")
 		}
 	})
-	settle(batch, locks)
 	var mu sync.Mutex
 	each(len(batch), func(i int) {
 		t := batch[i]
@@ -186,16 +185,7 @@ func rekeyBatch(batch []*task, memory *budget, done func(job, step int)) {
 		defer mu.Unlock()
 		done(t.job, t.step)
 	})
-	settle(batch, locks)
 	unlockProjects(batch, locks)
-}
-
-// settle is worth its while for many files.
-func settle(batch []*task, locks map[*Vault]*project.Lock) {
-	const many = 16
-	if len(batch) >= many {
-		project.Settle(slices.Collect(maps.Values(locks)))
-	}
 }
 
 // lockProjects locks the projects of a batch, one after the other so that two
