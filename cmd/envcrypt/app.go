@@ -164,6 +164,10 @@ func (a *app) command(c cli.Command, run func(c *cli.Context) error) *cli.Comman
 	}
 	c.Action = func(ctx *cli.Context) error {
 		a.identityFiles = ctx.StringSlice("identity")
+		const longestReason = 1000 // it may be committed
+		if len(a.reason) > longestReason {
+			return usagef("--reason: more than %d bytes", longestReason)
+		}
 		if a.allowed = list(ctx, "allow"); len(a.allowed) > 0 && strings.TrimSpace(a.reason) == "" {
 			return usagef("--allow needs --reason TEXT: it is recorded")
 		}

@@ -281,17 +281,22 @@ func Sort(findings []Finding) {
 // Except applies the exceptions of a policy: what is ignored is left out, with a reason that
 // somebody gave; what is warned about fails no more.
 func Except(findings []Finding, exceptions []project.Exception) []Finding {
+	byID := make(map[ID][]project.Exception)
+	for _, e := range exceptions {
+		byID[ID(e.ID)] = append(byID[ID(e.ID)], e)
+	}
 	var left []Finding
 	for _, f := range findings {
-		i := slices.IndexFunc(exceptions, func(e project.Exception) bool {
-			return e.ID == string(f.ID) && (e.Environment == "" || e.Environment == f.Environment) && (e.Key == "" || e.Key == f.Key)
+		mine := byID[f.ID]
+		i := slices.IndexFunc(mine, func(e project.Exception) bool {
+			return (e.Environment == "" || e.Environment == f.Environment) && (e.Key == "" || e.Key == f.Key)
 		})
 		switch {
 		case i < 0:
-		case !exceptions[i].Warn:
+		case !mine[i].Warn:
 			continue
 		case f.Severity == Error:
-			f.Severity, f.Reason = Warning, exceptions[i].Reason
+			f.Severity, f.Reason = Warning, mine[i].Reason
 		}
 		left = append(left, f)
 	}

@@ -170,6 +170,7 @@ func TestDeclarationMistakes(t *testing.T) {
 		{"deny a table", head + env + "[environments.dev.deny] #!\nkey = \"A\"\n", "not a list of tables"},
 		{"deny a list of strings", head + "[environments.dev]\nreaders = [\"a\"]\ndeny = [\"A\"] #!\n", "not a table"},
 		{"deny with a built-in name", deny("name = \"live-keys\"\nkey = \"A\"\n"), "a name that it cannot have"},
+		{"deny with a message of two lines", deny("key = \"A\"\nmessage = \"one\\ntwo\"\n"), "control character"},
 		{"deny twice", head + env + "[[environments.dev.deny]]\nname = \"x\"\nkey = \"A\"\n[[environments.dev.deny]] #!\nname = \"x\"\nkey = \"B\"\n", "the name of another"},
 		{"disable", head + env + "disable = [\"live-key\"] #!\n", "no built-in rule"},
 		{"kind", head + env + "kind = \"prod\" #!\n", "no kind"},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"envcrypt/internal/tomltree"
 )
@@ -222,6 +223,8 @@ func (p *policyParser) rules(env string, node *tomltree.Node) []Rule {
 			f.failAt(r.Line, "has no condition: it would refuse everything, or nothing", "give it key, value or host")
 		case !ValidMemberName(r.Name) || slices.Contains(builtinRules, r.Name):
 			f.failAt(r.Line, "has a name that it cannot have", memberRule+"; built-in rules keep theirs")
+		case strings.ContainsFunc(r.Message, unicode.IsControl):
+			f.failAt(r.Line, "has a control character in its message", "write it on one line")
 		case names[r.Name]:
 			f.failAt(r.Line, "has the name of another", "give each its own")
 		}
