@@ -74,19 +74,21 @@ func (r *rotating) await(cmd *exec.Cmd, c chan os.Signal) error {
 	go func() { ended <- cmd.Wait() }()
 	var sig os.Signal
 	select {
-	case err := <-ended:
-		return err
-	case sig = <-c:
-	}
-	if !shared || sig != os.Interrupt { // which the terminal sends to both
-		signalCommand(cmd, sig)
-	}
-	const grace = 5 * time.Second
-	select {
 	case err = <-ended:
-	case <-time.After(grace):
-		signalCommand(cmd, os.Kill)
-		err = <-ended
+		if sig = meanwhile(c, err); sig == nil {
+			return err
+		}
+	case sig = <-c:
+		if !shared || sig != os.Interrupt { // which the terminal sends to both
+			signalCommand(cmd, sig)
+		}
+		const grace = 5 * time.Second
+		select {
+		case err = <-ended:
+		case <-time.After(grace):
+			signalCommand(cmd, os.Kill)
+			err = <-ended
+		}
 	}
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return nil
@@ -97,6 +99,22 @@ func (r *rotating) await(cmd *exec.Cmd, c chan os.Signal) error {
 	signal.Stop(c)
 	raise(sig)
 	return err
+}
+
+// meanwhile returns the signal that this program got, too, where one ended the command: the
+// terminal sends it to both, and nobody knows to whom first. Otherwise it is nil.
+func meanwhile(c chan os.Signal, err error) os.Signal {
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) || ended.Exited() {
+		return nil
+	}
+	const moment = 200 * time.Millisecond
+	select {
+	case sig := <-c:
+		return sig
+	case <-time.After(moment):
+		return nil
+	}
 }
 
 // keep saves the environment's text with a value that exists at its source already, and
