@@ -120,15 +120,16 @@ func addRules(dir string, environments []string) error {
 	for i := range declaredKeys {
 		fmt.Fprintf(&text, "\n[keys.KEY_%06d]\nrequired = %t\n%s", i, i < 3, declarations[i%len(declarations)])
 	}
-	rules := []string{
-		"key = \"OTHER_*\"\nvalue = \"^office-[0-9]+$\"\n",
-		"value = \"(?i)internal[- ]only|do not use\"\n",
-		"host = \"*.corp.internal\"\n",
-		"key = \"KEY_*\"\nhost = \"db-?.example\"\nvalue = \"5432\"\n",
+	rules := []string{ // each expression is another one, with the rule's number in it
+		"key = \"OTHER_*\"\nvalue = \"^office-[0-9]+-%d$\"\n",
+		"value = \"(?i)internal[- ]only|do not use %d\"\n",
+		"host = \"*.corp%d.internal\"\n",
+		"key = \"KEY_*\"\nhost = \"db-?.example\"\nvalue = \":543%d/\"\n",
 	}
 	for _, env := range environments {
 		for i := range denyRules {
-			fmt.Fprintf(&text, "\n[[environments.%s.deny]]\nname = \"rule-%d\"\n%smessage = \"is not for %s\"\n", env, i, rules[i%len(rules)], env)
+			conditions := fmt.Sprintf(rules[i%len(rules)], i)
+			fmt.Fprintf(&text, "\n[[environments.%s.deny]]\nname = \"rule-%d\"\n%smessage = \"is not for %s\"\n", env, i, conditions, env)
 		}
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "envcrypt.toml"), os.O_WRONLY|os.O_APPEND, 0)
