@@ -24,7 +24,7 @@ import (
 func main() {
 	var b bench
 	check := flag.Bool("check", false, "exit 1 if a bar is missed")
-	only := flag.String("only", "exec,audit,open,rekey,size", "which `PARTS` to measure")
+	only := flag.String("only", "exec,rules,audit,open,rekey,size", "which `PARTS` to measure")
 	flag.IntVar(&b.execRounds, "exec-rounds", 200, "rounds of exec")
 	flag.IntVar(&b.openRounds, "open-rounds", 21, "rounds of opening files")
 	flag.IntVar(&b.rekeyRounds, "rekey-rounds", 5, "rounds of rekey")
@@ -67,7 +67,9 @@ func (b *bench) run(parts []string) (err error) {
 	}
 	b.describe()
 	for _, part := range parts {
-		measure, ok := map[string]func() error{"exec": b.exec, "audit": b.audit, "open": b.open, "rekey": b.rekey, "size": b.size}[part]
+		measure, ok := map[string]func() error{
+			"exec": b.exec, "rules": b.rules, "audit": b.audit, "open": b.open, "rekey": b.rekey, "size": b.size,
+		}[part]
 		if !ok {
 			return fmt.Errorf("no such part: %s", part)
 		}

@@ -36,6 +36,7 @@ type (
 	}
 	sarifResult struct {
 		RuleID       string            `json:"ruleId"`
+		RuleIndex    int               `json:"ruleIndex"`
 		Level        string            `json:"level"`
 		Message      sarifText         `json:"message"`
 		Locations    []sarifLocation   `json:"locations"`
@@ -58,7 +59,9 @@ func (a *app) showSARIF(v *vault.Vault, found []check.Finding) error {
 	run := sarifRun{Results: []sarifResult{}}
 	run.Tool.Driver.Name = programName
 	run.Tool.Driver.Version = buildVersion().Version
-	for _, about := range check.About {
+	index := make(map[check.ID]int)
+	for i, about := range check.About {
+		index[about.ID] = i
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: string(about.ID), ShortDescription: sarifText{about.Text}})
 	}
 	for _, f := range found {
@@ -66,7 +69,8 @@ func (a *app) showSARIF(v *vault.Vault, found []check.Finding) error {
 		at.Physical.Artifact.URI = (&url.URL{Path: where(f.File)}).EscapedPath()
 		at.Physical.Region.StartLine = max(f.Line, 1)
 		run.Results = append(run.Results, sarifResult{
-			RuleID: string(f.ID), Level: string(f.Severity), Message: sarifText{f.Message + "; " + f.Fix}, Locations: []sarifLocation{at},
+			RuleID: string(f.ID), RuleIndex: index[f.ID], Level: string(f.Severity),
+			Message: sarifText{f.Message + "; " + f.Fix}, Locations: []sarifLocation{at},
 			Fingerprints: map[string]string{"envcrypt/v1": string(f.ID) + "/" + f.Environment + "/" + f.Key + "/" + f.File},
 		})
 	}

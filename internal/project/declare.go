@@ -116,14 +116,17 @@ func ParseGenerator(s string) (Generator, bool) {
 // "2w", "36h", "90m". It reports whether it is one, and more than nothing.
 func ParseAge(s string) (time.Duration, bool) {
 	const day = 24 * time.Hour
-	for unit, length := range map[string]time.Duration{"d": day, "w": 7 * day} {
-		if number, ok := strings.CutSuffix(s, unit); ok {
+	for _, unit := range []struct {
+		name   string
+		length time.Duration
+	}{{"d", day}, {"w", 7 * day}} {
+		if number, ok := strings.CutSuffix(s, unit.name); ok {
 			const most = 100 * 366
 			n, err := strconv.Atoi(number)
 			if err != nil || n < 1 || n > most {
 				return 0, false
 			}
-			return time.Duration(n) * length, true
+			return time.Duration(n) * unit.length, true
 		}
 	}
 	d, err := time.ParseDuration(s)

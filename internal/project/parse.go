@@ -48,7 +48,8 @@ func (p *policyParser) policy() *Policy {
 	} else if version.Value != int64(1) {
 		p.fail([]string{"version"}, "", "the policy's version is not 1", `write "version = 1", or use an envcrypt that knows this version`)
 	}
-	p.unknownKeys(p.root, nil)
+	const depth = 8 // of paths, for a start
+	p.unknownKeys(p.root, make([]string, 0, depth))
 	policy := &Policy{Version: 1, Variable: defaultVariable}
 	if p.root.Get("variable") != nil {
 		policy.Variable = p.string("variable")
@@ -78,29 +79,64 @@ func (p *policyParser) policy() *Policy {
 	return policy
 }
 
-// unknownKeys goes no deeper than there are known keys.
-func (p *policyParser) unknownKeys(table *tomltree.Node, at []string) {
-	for _, name := range table.Names {
-		at := append(at, name)
-		var known []string
+// What stands in a policy, table by table. docs/policy.md has the same.
+var (
+	policyKeys      = []string{"version", "default", "variable", "members", "groups", "environments", "vars", "keys", "check"}
+	memberKeys      = []string{"keys"}
+	environmentKeys = []string{
+		"readers", "reader_groups", "quorum", "protected", "allow", "inherits", "vars", "strict", "kind", "deny", "disable",
+	}
+	ruleKeys        = []string{"name", "key", "value", "host", "message"}
+	declarationKeys = []string{
+		"description", "required", "type", "values", "pattern", "min_length", "unique", "promote", "rotate", "example", "generate",
+	}
+	checkKeys = []string{"ignore", "warn"}
+)
+
+// knownKeys returns the keys of the table at a path, or that it names things and so may
+// have any.
+func knownKeys(at []string) (known []string, names bool) {
+	if len(at) == 0 {
+		return policyKeys, false
+	}
+	switch at[0] {
+	case "groups", "vars":
+		return nil, len(at) == 1
+	case "check":
+		if len(at) == 1 {
+			return checkKeys, false
+		}
+		return nil, len(at) == 2
+	case "members", "keys":
 		switch {
 		case len(at) == 1:
-			known = []string{"version", "default", "variable", "members", "groups", "environments", "vars", "keys", "check"}
-		case at[0] == "members" && len(at) == 3:
-			known = []string{"keys"}
-		case at[0] == "environments" && len(at) == 3:
-			known = []string{"readers", "reader_groups", "quorum", "protected", "allow", "inherits", "vars", "strict", "kind", "deny", "disable"}
-		case at[0] == "keys" && len(at) == 3:
-			known = []string{
-				"description", "required", "type", "values", "pattern", "min_length", "unique", "promote", "rotate", "example", "generate",
-			}
-		case at[0] == "check" && len(at) == 2:
-			known = []string{"ignore", "warn"}
-		case len(at) == 2 && slices.Contains([]string{"members", "groups", "environments", "vars", "keys"}, at[0]),
-			at[0] == "check" && len(at) == 3, at[0] == "environments" && len(at) == 4 && (at[2] == "vars" || at[2] == "deny"):
-			known = []string{name} // checked with what it names
+			return nil, true
+		case len(at) == 2 && at[0] == "members":
+			return memberKeys, false
+		case len(at) == 2:
+			return declarationKeys, false
 		}
-		if slices.Contains(known, name) {
+	case "environments":
+		switch {
+		case len(at) == 1:
+			return nil, true
+		case len(at) == 2:
+			return environmentKeys, false
+		}
+		return nil, len(at) == 3 && (at[2] == "vars" || at[2] == "deny")
+	}
+	return nil, false
+}
+
+// unknownKeys goes no deeper than there are known keys. What names things is checked with them.
+func (p *policyParser) unknownKeys(table *tomltree.Node, at []string) {
+	if len(table.Names) == 0 {
+		return
+	}
+	known, names := knownKeys(at)
+	for _, name := range table.Names {
+		at := append(at, name)
+		if names || slices.Contains(known, name) {
 			p.unknownKeys(table.Get(name), at)
 			continue
 		}

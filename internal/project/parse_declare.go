@@ -62,12 +62,12 @@ func (p *policyParser) declarations(environments []string) []Declaration {
 }
 
 func (p *policyParser) declaration(name string, table *tomltree.Node, environments []string) Declaration {
-	f := fields{p: p, table: table, at: []string{"keys", name}, what: "key " + quote(name)}
+	f := fields{p: p, table: table, at: []string{"keys", name}}
 	d := Declaration{
 		Name:        name,
 		Description: f.text("description"),
 		Type:        Type(f.text("type")),
-		Values:      p.strings(table.Get("values"), append(f.at, "values")),
+		Values:      f.texts("values"),
 		Pattern:     f.text("pattern"),
 		MinLength:   f.number("min_length"),
 		Unique:      f.truth("unique", false),
@@ -93,16 +93,38 @@ func (p *policyParser) declaration(name string, table *tomltree.Node, environmen
 	return d
 }
 
-// fields reads the values of one table.
+// fields reads the values of one table: of a key, an environment, or a rule of one.
 type fields struct {
 	p     *policyParser
 	table *tomltree.Node
 	at    []string
-	what  string
+	rule  int // its number, from 1; 0 for none
+}
+
+// what says whose values they are, for a message.
+func (f *fields) what() string {
+	switch {
+	case f.rule > 0:
+		return fmt.Sprintf("rule %d of environment %s", f.rule, quote(f.at[1]))
+	case f.at[0] == "keys":
+		return "key " + quote(f.at[1])
+	}
+	return "environment " + quote(f.at[1])
 }
 
 func (f *fields) fail(name, problem, fix string) {
-	f.p.fail(append(slices.Clip(f.at), name), "", fmt.Sprintf("%s of %s %s", name, f.what, problem), fix)
+	if f.p.err == nil {
+		line := locate(f.table, []string{name}, "")
+		f.p.err = &PolicyError{File: f.p.file, Line: line, Problem: fmt.Sprintf("%s of %s %s", name, f.what(), problem), Fix: fix}
+	}
+}
+
+func (f *fields) texts(name string) []string {
+	node := f.table.Get(name)
+	if node == nil {
+		return nil
+	}
+	return f.p.strings(node, append(slices.Clip(f.at), name))
 }
 
 func (f *fields) text(name string) string {
@@ -157,7 +179,7 @@ func (f *fields) required(d *Declaration, environments []string) {
 	}
 	for _, name := range d.RequiredIn {
 		if !slices.Contains(environments, name) {
-			f.p.fail(append(slices.Clip(f.at), "required"), name, fmt.Sprintf("%s is required in %s, which is no environment", f.what, quote(name)),
+			f.p.fail(append(slices.Clip(f.at), "required"), name, fmt.Sprintf("%s is required in %s, which is no environment", f.what(), quote(name)),
 				"use one of "+list(environments))
 		}
 	}
@@ -203,7 +225,7 @@ func (p *policyParser) rules(env string, node *tomltree.Node) []Rule {
 	var rules []Rule
 	names := make(map[string]bool)
 	for i, table := range items {
-		f := fields{p: p, table: table, at: at, what: fmt.Sprintf("rule %d of environment %s", i+1, quote(env))}
+		f := fields{p: p, table: table, at: at, rule: i + 1}
 		r := Rule{
 			Name: f.text("name"), Key: f.text("key"), Value: f.text("value"), Host: f.text("host"),
 			Message: f.text("message"), Line: table.Line,
@@ -212,8 +234,8 @@ func (p *policyParser) rules(env string, node *tomltree.Node) []Rule {
 			r.Name = fmt.Sprintf("deny-%d", i+1)
 		}
 		for _, name := range table.Names {
-			if !slices.Contains([]string{"name", "key", "value", "host", "message"}, name) {
-				f.failAt(table.Get(name).Line, "has the unknown key "+quote(name), "a rule has name, key, value, host and message")
+			if !slices.Contains(ruleKeys, name) {
+				f.failAt(table.Get(name).Line, "has the unknown key "+quote(name), "a rule has "+list(ruleKeys))
 			}
 		}
 		switch {
@@ -236,7 +258,7 @@ func (p *policyParser) rules(env string, node *tomltree.Node) []Rule {
 
 func (f *fields) failAt(line int, problem, fix string) {
 	if f.p.err == nil {
-		f.p.err = &PolicyError{File: f.p.file, Line: line, Problem: f.what + " " + problem, Fix: fix}
+		f.p.err = &PolicyError{File: f.p.file, Line: line, Problem: f.what() + " " + problem, Fix: fix}
 	}
 }
 
@@ -269,17 +291,17 @@ const (
 
 func (p *policyParser) guards(env *Environment, table *tomltree.Node) {
 	at := []string{"environments", env.Name}
-	f := fields{p: p, table: table, at: at, what: "environment " + quote(env.Name)}
+	f := fields{p: p, table: table, at: at}
 	env.Strict = f.truth("strict", false)
 	env.Inherits = f.text("inherits")
 	env.Kind = f.text("kind")
 	if env.Kind != "" && env.Kind != KindProduction && env.Kind != KindDevelopment {
 		f.fail("kind", "is no kind", "write "+KindProduction+" or "+KindDevelopment)
 	}
-	env.Disable = p.strings(table.Get("disable"), append(at, "disable"))
+	env.Disable = f.texts("disable")
 	for _, name := range env.Disable {
 		if !slices.Contains(builtinRules, name) {
-			p.fail(append(at, "disable"), name, "disable of "+f.what+" names no built-in rule", "there are "+strings.Join(builtinRules, ", "))
+			p.fail(append(at, "disable"), name, "disable of "+f.what()+" names no built-in rule", "there are "+strings.Join(builtinRules, ", "))
 		}
 	}
 	env.Vars = p.vars("environments", env.Name, "vars")
@@ -309,7 +331,7 @@ func (p *policyParser) inheritance(environments []Environment) {
 // quorum reads reader_groups and quorum, which stand in the place of readers.
 func (p *policyParser) quorum(env *Environment, table *tomltree.Node) {
 	at := []string{"environments", env.Name, "reader_groups"}
-	f := fields{p: p, table: table, at: at[:2], what: "environment " + quote(env.Name)}
+	f := fields{p: p, table: table, at: at[:2]}
 	env.Quorum = f.number("quorum")
 	groups := table.Get("reader_groups")
 	switch {
@@ -319,7 +341,7 @@ func (p *policyParser) quorum(env *Environment, table *tomltree.Node) {
 	case groups == nil:
 		return
 	case table.Get("readers") != nil:
-		p.fail(at, "", f.what+" has both readers and reader_groups", "keep one of the two")
+		p.fail(at, "", f.what()+" has both readers and reader_groups", "keep one of the two")
 	}
 	items, ok := groups.Value.([]*tomltree.Node)
 	for _, item := range items {
@@ -329,9 +351,9 @@ func (p *policyParser) quorum(env *Environment, table *tomltree.Node) {
 	}
 	switch {
 	case !ok:
-		p.fail(at, "", "reader_groups of "+f.what+" is not a list of lists of names", `write it as [["ops"], ["security"]]`)
+		p.fail(at, "", "reader_groups of "+f.what()+" is not a list of lists of names", `write it as [["ops"], ["security"]]`)
 	case table.Get("quorum") == nil:
-		p.fail(at, "", f.what+" has reader_groups and no quorum", "add quorum = 2, the number of groups that it takes to open it")
+		p.fail(at, "", f.what()+" has reader_groups and no quorum", "add quorum = 2, the number of groups that it takes to open it")
 	case env.Quorum < 2 || env.Quorum > len(env.ReaderGroups):
 		f.fail("quorum", "is not between 2 and the number of its reader_groups", "a quorum of 1 is what readers are for")
 	}

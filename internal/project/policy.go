@@ -186,5 +186,10 @@ func validVariable(s string) bool {
 // consists reports whether s has a first character, of the set first, and no
 // others than those of the set all.
 func consists(s, first, all string) bool {
-	return s != "" && strings.IndexByte(first, s[0]) >= 0 && strings.Trim(s, all) == ""
+	for i := range len(s) {
+		if strings.IndexByte(all, s[i]) < 0 {
+			return false
+		}
+	}
+	return s != "" && strings.IndexByte(first, s[0]) >= 0
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -333,26 +334,52 @@ func FuzzParsePolicy(f *testing.F) {
 	})
 }
 
+// BenchmarkParsePolicy reads what stands in front of every exec: this repository's own policy,
+// one with many members, and one with many declarations and rules.
 func BenchmarkParsePolicy(b *testing.B) {
+	sample, err := os.ReadFile("../../envcrypt.toml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, policy := range []struct {
+		name string
+		text []byte
+	}{
+		{"sample", sample},
+		{"20 members", benchPolicy(b, 20, 0, 0)},
+		{"50 keys and 20 rules", benchPolicy(b, 1, 50, 20)},
+	} {
+		b.Run(policy.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := ParsePolicy("envcrypt.toml", policy.text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func benchPolicy(b *testing.B, members, keys, rules int) []byte {
 	var text strings.Builder
 	text.WriteString("version = 1\ndefault = \"development\"\n")
 	var names []string
-	for i := range 20 {
+	for i := range members {
 		name := fmt.Sprintf("member-%d", i)
-		names = append(names, name)
+		names = append(names, strconv.Quote(name))
 		fmt.Fprintf(&text, "[members.%s]\nkeys = [%q]\n", name, publicKey(b))
 	}
-	fmt.Fprintf(&text, "[groups]\ndevelopers = [%q]\n", strings.Join(names, `", "`))
-	out := strings.ReplaceAll(text.String(), `\"`, `"`)
+	fmt.Fprintf(&text, "[groups]\ndevelopers = [%s]\n", strings.Join(names, ", "))
 	for _, env := range []string{"development", "staging", "production"} {
-		out += fmt.Sprintf("[environments.%s]\nreaders = [\"developers\"]\nprotected = true\n", env)
+		fmt.Fprintf(&text, "[environments.%s]\nreaders = [\"developers\"]\nprotected = true\n", env)
 	}
-	data := []byte(out)
-	for b.Loop() {
-		if _, err := ParsePolicy("envcrypt.toml", data); err != nil {
-			b.Fatal(err)
-		}
+	for i := range keys {
+		fmt.Fprintf(&text, "[keys.KEY_%d]\nrequired = [\"production\"]\ntype = \"string\"\npattern = \"^[a-z]+$\"\nrotate = \"30d\"\n", i)
 	}
+	for i := range rules {
+		fmt.Fprintf(&text, "[[environments.development.deny]]\nname = \"rule-%d\"\nkey = \"KEY_*\"\nhost = \"*.corp\"\nvalue = \"^office\"\n", i)
+	}
+	return []byte(text.String())
 }
 
 func TestFindIgnoresPoliciesThatAnybodyMayHavePut(t *testing.T) {

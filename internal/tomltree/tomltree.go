@@ -111,6 +111,10 @@ func (n *Node) Get(name string) *Node {
 }
 
 func (n *Node) add(name string, node *Node) {
+	if n.Names == nil {
+		const few = 4
+		n.Names, n.nodes = make([]string, 0, few), make([]*Node, 0, few)
+	}
 	n.Names = append(n.Names, name)
 	n.nodes = append(n.nodes, node)
 	if n.index != nil {
@@ -145,6 +149,19 @@ type reader struct {
 	text      []byte
 	pos, line int // line is that of pos
 	err       *SyntaxError
+	nodes     []Node // that are still free
+}
+
+// node returns a new one for where the reader is. They are made many at a time.
+func (r *reader) node(origin origin) *Node {
+	if len(r.nodes) == 0 {
+		const many = 32
+		r.nodes = make([]Node, many)
+	}
+	node := &r.nodes[0]
+	r.nodes = r.nodes[1:]
+	node.Line, node.origin = r.line, origin
+	return node
 }
 
 // advance counts lines; what is read stands behind what was read before.
@@ -189,7 +206,7 @@ func (r *reader) header(table *Node, header *unstable.Node) *Node {
 		if list.origin != byListHeader {
 			r.fail(true)
 		}
-		table = &Node{Line: r.line, origin: byHeader}
+		table = r.node(byHeader)
 		items, _ := list.Value.([]*Node)
 		list.Value = append(items, table)
 	}
@@ -221,7 +238,7 @@ func (r *reader) child(table *Node, key *unstable.Node, origin origin) *Node {
 	name := string(key.Data)
 	node := table.Get(name)
 	if node == nil {
-		node = &Node{Line: r.line, origin: origin}
+		node = r.node(origin)
 		table.add(name, node)
 	}
 	return node
@@ -250,7 +267,7 @@ func (r *reader) value(node *Node, value *unstable.Node) {
 		var items []*Node
 		for values := value.Children(); values.Next(); {
 			r.advance(int(values.Node().Raw.Offset))
-			item := &Node{Line: r.line}
+			item := r.node(asValue)
 			r.value(item, values.Node())
 			items = append(items, item)
 		}
