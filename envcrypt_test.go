@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +58,7 @@ func TestLoad(t *testing.T) {
 		}
 		keys = append(keys, key)
 	}
-	if len(keys) < 4 || keys[0] != "DATABASE_URL" {
+	if len(keys) < 4 || !slices.Contains(keys, "DATABASE_URL") {
 		t.Errorf("keys %v", keys)
 	}
 
@@ -153,15 +154,16 @@ func TestLoadHoldsRules(t *testing.T) {
 		}
 		if name == "envcrypt.toml" {
 			data = append(data, `
-[vars]
-REGION = "eu"
 [keys.NEEDED]
 required = ["staging"]
 [[environments.development.deny]]
-key = "DATABASE_*"
+key = "DATABASE_U*"
 message = "is for staging"
 `...)
-			data = []byte(strings.Replace(string(data), "[environments.staging]", "[environments.staging]\nstrict = true\ninherits = \"development\"", 1))
+			data = []byte(strings.NewReplacer(
+				"[vars]", "[vars]\nREGION = \"eu\"",
+				"[environments.staging]", "[environments.staging]\nstrict = true\ninherits = \"development\"",
+			).Replace(string(data)))
 		}
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
 			t.Fatal(err)
