@@ -139,8 +139,10 @@ func (b *box) checkAdopted(t *testing.T, program, env string, adopted, original 
 	if ours, theirs := read(); ours != want || theirs != want {
 		t.Errorf("%s, written: we read %q, sops %q", env, ours, theirs)
 	}
-	if line, _, _ := bytes.Cut(original[bytes.Index(original, []byte("A=")):], []byte("\n")); bytes.Contains(b.read(t, "secrets/"+env+".env"), line) {
-		t.Errorf("%s: a ciphertext stayed at the first write", env)
+	for line := range bytes.Lines(original) { // "A=" is in many a base64 text, too
+		if bytes.HasPrefix(line, []byte("A=")) && bytes.Contains(b.read(t, "secrets/"+env+".env"), line) {
+			t.Errorf("%s: a ciphertext stayed at the first write", env)
+		}
 	}
 }
 

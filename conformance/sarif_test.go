@@ -38,7 +38,7 @@ pattern = "[a"
 
 [[environments.staging.deny]]
 key = "LIVE"
-message = "is 50 % of: a::rule, in\ntwo lines, \"quoted\" <b> ä"
+message = "is 50 % of: a::rule, \"quoted\" <b> ä"
 `
 
 // TestSARIF holds what check prints for code scanning against the schema of SARIF 2.1.0.
