@@ -58,6 +58,9 @@ func (a *app) amend(v *vault.Vault, m amendment) error {
 	a.quiet = quiet && (question == "" || a.yes || a.dryRun)
 	a.showAmendment(v, old, steps)
 	a.quiet = quiet
+	if a.yes && m.doubt != "" {
+		a.warningf("answered with yes, by -y: %s", m.doubt)
+	}
 	if a.dryRun {
 		a.notef("nothing was changed: this was a dry run")
 		return nil

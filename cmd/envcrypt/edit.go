@@ -102,7 +102,7 @@ type editing struct {
 // take reads the text from a file or standard input.
 func (s *editing) take(from string) error {
 	text, err := s.readInput(from)
-	if err == nil && keyring.IsAge(text) {
+	for err == nil && keyring.IsAge(text) { // once for each group of a quorum
 		text, err = s.keys.Decrypt("the kept text", text) // which editing.keep has left
 	}
 	if err != nil {
@@ -296,21 +296,27 @@ func (s *editing) confirmSave(d vault.Changes) error { return s.confirmAll(s.env
 // keep saves a text that could not be written where it belongs, encrypted to
 // the user's own keys, and says how to get it back.
 func (s *editing) keep() {
-	path, err := s.writeKept()
+	to, err := s.ownRecipients()
+	if err != nil {
+		s.warningf("the edited text could not be kept: %v", err)
+		return
+	}
+	path, err := s.writeKept(to)
 	if err != nil {
 		s.warningf("the edited text could not be kept: %v", err)
 		return
 	}
 	s.kept = true
-	s.notef("your text is kept, encrypted to your own key, in %s", path)
+	your := "your own key"
+	if len(to) > 1 {
+		your = fmt.Sprintf("%d keys that it takes together", len(to))
+	}
+	s.notef("your text is kept, encrypted to %s, in %s", your, path)
 	s.hintf("this shows what your text would change, and without -n changes it: envcrypt edit %s --from %s -n", s.env.Name, shellQuote(path))
 }
 
-func (s *editing) writeKept() (string, error) {
-	to, err := s.ownRecipient()
-	if err != nil {
-		return "", err
-	}
+// writeKept encrypts the text to one recipient after the other, so that it takes all of them.
+func (s *editing) writeKept(to []age.Recipient) (string, error) {
 	dir := environ.StateHome(s.app.system.env)
 	if dir == "" {
 		dir = os.TempDir()
@@ -324,32 +330,56 @@ func (s *editing) writeKept() (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	w, err := age.Encrypt(f, to)
-	if err == nil {
-		_, err = w.Write(s.text)
+	text := s.text
+	for _, r := range to {
+		if text, err = encryptTo(r, text); err != nil {
+			return "", err
+		}
 	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err == nil {
+	if _, err = f.Write(text); err == nil {
 		err = f.Sync()
 	}
 	return f.Name(), err
 }
 
-// ownRecipient is the first of the environment's recipients that is the user's. One is
-// enough, and age does not mix hybrid keys with others in a file.
-func (s *editing) ownRecipient() (age.Recipient, error) {
-	for _, text := range s.env.Doc.Recipients() {
+func encryptTo(to age.Recipient, text []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, to)
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	return out.Bytes(), err
+}
+
+// ownRecipients are the user's in as many of the environment's groups as it takes to open
+// it, the first of each: nothing that is kept opens with fewer than the environment. One of
+// a group is enough, and age does not mix hybrid keys with others in a file.
+func (s *editing) ownRecipients() (own []age.Recipient, err error) {
+	for _, group := range s.env.Doc.Groups() {
+		if r := s.ownRecipient(group); r != nil {
+			own = append(own, r)
+		}
+		if len(own) == s.env.Doc.Quorum() {
+			return own, nil
+		}
+	}
+	return nil, errors.New("none of your keys can be encrypted to")
+}
+
+func (s *editing) ownRecipient(texts []string) age.Recipient {
+	for _, text := range texts {
 		key, err := recipients.ParseKey(text)
 		if err != nil || !s.keys.Holds(text) {
 			continue
 		}
 		if r, err := key.Recipient(s.keys.AllowPlugin, s.keys.UI()); err == nil {
-			return r, nil
+			return r
 		}
 	}
-	return nil, errors.New("none of your keys can be encrypted to")
+	return nil
 }
 
 // readInput reads a file that the user named, - for standard input.

@@ -162,8 +162,8 @@ func (r *rekeying) show() (question string) {
 	return question
 }
 
-// showChanges lists what changes, shortened where that is very much: then it
-// says of everybody in how many environments.
+// showChanges lists what changes, shortened where that is very much: then it says of
+// every quorum that changes, and of everybody, in which or how many environments.
 func (r *rekeying) showChanges() {
 	l := lines{print: r.notef, most: fewLines}
 	if r.dryRun {
@@ -177,27 +177,56 @@ func (r *rekeying) showChanges() {
 	if !l.end() {
 		return
 	}
-	var who []string
-	in := make(map[string]int)
-	tell := func(format string, args ...any) {
-		text := fmt.Sprintf(format, args...)
-		if in[text]++; in[text] == 1 {
-			who = append(who, text)
-		}
-	}
+	var shapes, people tally
 	r.steps(func(j int, s *vault.Step) {
-		for _, g := range s.Readers.Gained {
-			tell("%s (%s) gains access to", g.Member, recipients.Short(g.Key.String()))
+		if s.Err != nil || !s.Readers.Differ() {
+			return
 		}
-		for _, text := range s.Readers.Lost {
-			tell("%s loses access to", keyName(&r.jobs[j].Vault.Project.Policy.Directory, text))
+		label, readers := r.label(j, s.Environment), s.Readers
+		if readers.Was != readers.Is {
+			shapes.add(shapeChange(readers)+", in", label)
+		}
+		for _, m := range readers.Moved {
+			shapes.add(m.Member+" belongs to another group of the quorum of", label)
+		}
+		for _, g := range readers.Gained {
+			people.add(fmt.Sprintf("%s (%s) gains access to", g.Member, recipients.Short(g.Key.String())), label)
+		}
+		for _, text := range readers.Lost {
+			people.add(keyName(&r.jobs[j].Vault.Project.Policy.Directory, text)+" loses access to", label)
 		}
 	})
-	// The rarest first: what is unlike the rest is what has to be seen.
-	slices.SortStableFunc(who, func(a, b string) int { return cmp.Compare(in[a], in[b]) })
-	total := lines{print: r.notef, most: fewLines}
-	for _, text := range who {
-		total.add("in all, %s %s", text, count(in[text], "environment"))
+	for _, t := range []tally{shapes, people} {
+		t.show(r.notef)
+	}
+}
+
+// tally counts in how many environments the same happens.
+type tally struct {
+	what []string
+	in   map[string][]string // the labels of the environments
+}
+
+func (t *tally) add(what, label string) {
+	if t.in == nil {
+		t.in = make(map[string][]string)
+	}
+	if t.in[what] == nil {
+		t.what = append(t.what, what)
+	}
+	t.in[what] = append(t.in[what], label)
+}
+
+// show prints the rarest first: what is unlike the rest is what has to be seen.
+func (t *tally) show(print func(format string, args ...any)) {
+	slices.SortStableFunc(t.what, func(a, b string) int { return cmp.Compare(len(t.in[a]), len(t.in[b])) })
+	total := lines{print: print, most: fewLines}
+	for _, what := range t.what {
+		where := count(len(t.in[what]), "environment")
+		if labels := t.in[what]; len(labels) == 1 {
+			where = labels[0]
+		}
+		total.add("in all, %s %s", what, where)
 	}
 	total.end()
 }

@@ -43,7 +43,7 @@ func (r *rotating) runInto(doc *crypt.Document) error {
 // value that was changed at its source must not be lost on the way to the file.
 func (r *rotating) runCommand(key, old string) (string, error) {
 	cmd := shellCommand(r.o.run)
-	var out bytes.Buffer
+	out := limitedBuffer{left: plaintextSizeLimit}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(old), &out, r.stderr
 	cmd.Env = append(withoutIdentities(r.system.env), "ENVCRYPT_ROTATE_KEY="+key, "ENVCRYPT_ROTATE_ENVIRONMENT="+r.env.Name)
 	cmd.WaitDelay = time.Second // for a child of the command that keeps the pipe
@@ -51,10 +51,29 @@ func (r *rotating) runCommand(key, old string) (string, error) {
 	notifyEnding(c)
 	r.release = func() { signal.Stop(c) }
 	err := r.await(cmd, c)
+	if out.left < 0 {
+		err = errTooMuch
+	}
 	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return "", err
 	}
-	return out.String(), nil
+	return out.text.String(), nil
+}
+
+var errTooMuch = fmt.Errorf("it printed more than %d bytes", plaintextSizeLimit)
+
+// limitedBuffer is a buffer of what a command prints that fails where that is more than what
+// can be saved, which ends the command by and by.
+type limitedBuffer struct {
+	text bytes.Buffer // not embedded: its ReadFrom knows no limit
+	left int
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, errTooMuch
+	}
+	return b.text.Write(p)
 }
 
 // await runs a command. A signal that would end this program ends the command first. Where

@@ -38,7 +38,7 @@ func places(env, files []string) (all []place) {
 	variableFile := func(name string) { add(place{name: name, file: get(name), explicit: true}) }
 	add(place{name: "ENVCRYPT_IDENTITY", text: get("ENVCRYPT_IDENTITY"), explicit: true})
 	variableFile("ENVCRYPT_IDENTITY_FILE")
-	if dir := get("CREDENTIALS_DIRECTORY"); dir != "" {
+	if dir := get("CREDENTIALS_DIRECTORY"); filepath.IsAbs(dir) { // as systemd's is: a repository has no say in it
 		add(place{name: "systemd credential", file: filepath.Join(dir, "envcrypt.identity"), private: true})
 	}
 	add(place{name: "SOPS_AGE_KEY", text: get("SOPS_AGE_KEY"), explicit: true})

@@ -34,7 +34,7 @@ func TestPlaces(t *testing.T) {
 }
 
 func TestPlacesWithoutHome(t *testing.T) {
-	for _, p := range places(nil, nil) {
+	for _, p := range places([]string{"CREDENTIALS_DIRECTORY=here", "XDG_CONFIG_HOME=here"}, nil) {
 		if p.file != "/etc/envcrypt/identity.txt" {
 			t.Errorf("%s is looked at", p.label())
 		}

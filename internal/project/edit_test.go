@@ -386,7 +386,7 @@ func TestUnread(t *testing.T) {
 	for _, tt := range []struct{ two, unread string }{
 		{"readers = [\"ops\"]\n", "two"},
 		{"readers = []\n", "two"},
-		{"quorum = 2\nreader_groups = [[\"a\"], [\"ops\"]]\n", "two"},
+		{"quorum = 2\nreader_groups = [[\"a\"], [\"ops\"]]\n", ""}, // enough others may be left
 		{"readers = [\"nobody\"]\n", ""},
 	} {
 		_, err := ParsePolicy("envcrypt.toml", []byte(head+tt.two))

@@ -290,7 +290,8 @@ func (p *policyParser) readerGroups(env Environment, directory *recipients.Direc
 			return // which is found out with its line
 		}
 		if len(readers) == 0 {
-			p.unread(at, env.Name, fmt.Sprintf("a group of environment %s has no readers", quote(env.Name)), "each of reader_groups needs somebody with a key")
+			p.fail(at, "", fmt.Sprintf("a group of environment %s has no readers", quote(env.Name)),
+				"each of reader_groups needs somebody with a key: put another member into that group")
 		}
 		for _, r := range readers {
 			if in[r.Member] {
