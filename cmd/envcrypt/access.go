@@ -92,7 +92,7 @@ func newAccessTable() *accessTable {
 
 func (a *app) accessMatrix(v *vault.Vault) error {
 	t := a.readAccess(v)
-	alarm := t.weaker || slices.ContainsFunc(t.Rows, func(r accessRow) bool {
+	alarm := slices.ContainsFunc(t.Rows, func(r accessRow) bool {
 		return slices.Contains(slices.Collect(maps.Values(r.Environments)), accessAlarm)
 	})
 	if err := a.printAccess(t); err != nil {
@@ -100,6 +100,8 @@ func (a *app) accessMatrix(v *vault.Vault) error {
 	}
 	if alarm {
 		a.hintf(`an ALARM is a key that can open a file and should not: "envcrypt rekey --all" takes it out and lists what it could read`)
+	}
+	if alarm || t.weaker {
 		return &exitError{code: exitFinding}
 	}
 	return nil

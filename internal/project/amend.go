@@ -23,6 +23,9 @@ func (p *Project) Amend(text []byte) (*Project, error) {
 // StagePolicy stages what [Project.Amend] was called with. The errors are those of
 // [Lock.Write].
 func (l *Lock) StagePolicy(p *Project) (*Staged, error) {
+	l.mu.Lock()
+	l.policyStaged = true
+	l.mu.Unlock()
 	return l.stageWrite(filepath.Join(p.Root, PolicyName), p.text, p.amended, false)
 }
 

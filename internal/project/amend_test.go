@@ -209,12 +209,12 @@ func TestAmendKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, path := range m.paths {
-			now := m.old[i]
-			if m.state(t)[i] == 'n' {
-				now = m.new[i]
+		for i, path := range m.paths[1:] { // which is all that a rekey writes
+			now := m.old[i+1]
+			if m.state(t)[i+1] == 'n' {
+				now = m.new[i+1]
 			}
-			if err := l.Write(path, []byte(now), []byte(m.new[i])); err != nil {
+			if err := l.Write(path, []byte(now), []byte(m.new[i+1])); err != nil {
 				t.Fatal(err)
 			}
 		}

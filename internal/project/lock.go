@@ -24,6 +24,8 @@ type Lock struct {
 	mu    sync.Mutex
 	dirs  map[string]bool // directories to fsync
 	swept bool
+
+	policyStaged bool // so what is left of one was removed, and there is a new one
 }
 
 // Lock locks the project, making its directory of environment files if there is none.

@@ -234,17 +234,28 @@ func (l *Lock) compare(name string, w write) error {
 
 // sweep removes what killed writers left behind. In the lock's own directory no other
 // writer can be alive, so whatever has a temporary name goes, once per Lock and before its
-// first; elsewhere only what is left of the very file that is about to be written.
+// first, and so does what was to become the policy; elsewhere only what is left of the very
+// file that is about to be written.
 func (l *Lock) sweep(dir, base string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	prefix := tempPrefix(base)
-	if dir == l.own {
-		if l.swept {
-			return nil
-		}
-		prefix = "."
+	switch {
+	case dir != l.own:
+		return l.removeTemps(dir, tempPrefix(base))
+	case l.swept:
+		return nil
 	}
+	l.swept = true
+	if !l.policyStaged {
+		if err := l.removeTemps(".", tempPrefix(PolicyName)); err != nil {
+			return err
+		}
+	}
+	return l.removeTemps(dir, ".")
+}
+
+// removeTemps removes the temporary files of a directory that begin in a way.
+func (l *Lock) removeTemps(dir, prefix string) error {
 	f, err := l.root.Open(dir)
 	if err != nil {
 		return err
@@ -260,7 +271,6 @@ func (l *Lock) sweep(dir, base string) error {
 			l.root.Remove(filepath.Join(dir, name)) // best effort: it harms nobody
 		}
 	}
-	l.swept = l.swept || dir == l.own
 	return nil
 }
 
