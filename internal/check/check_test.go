@@ -1,7 +1,9 @@
 package check
 
 import (
+	"os"
 	"reflect"
+	"strings"
 	"testing"
 
 	"envcrypt/internal/project"
@@ -58,5 +60,27 @@ func TestOrdinary(t *testing.T) {
 		if ordinary(value) != want {
 			t.Errorf("%q", value)
 		}
+	}
+}
+
+// TestDocument: docs/check.md has each ID, and no other.
+func TestDocument(t *testing.T) {
+	data, err := os.ReadFile("../../docs/check.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented []string
+	for line := range strings.Lines(string(data)) {
+		if id, ok := strings.CutPrefix(line, "| `"); ok {
+			id, _, _ = strings.Cut(id, "`")
+			documented = append(documented, id)
+		}
+	}
+	var known []string
+	for _, about := range About {
+		known = append(known, string(about.ID))
+	}
+	if !reflect.DeepEqual(documented, known) {
+		t.Errorf("the document has %q\nthe code %q", documented, known)
 	}
 }
