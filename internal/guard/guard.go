@@ -166,7 +166,7 @@ func (g *Guard) builtin(s *subject) []Violation {
 		if provider, found := findKey(s.value, true); found && on(project.RuleLiveKeys) {
 			add(project.RuleLiveKeys, "is a live key ("+provider+"), and this is not production")
 		}
-		if on(project.RuleProductionHosts) && slices.ContainsFunc(s.hosts(), isProductionHost) {
+		if on(project.RuleProductionHosts) && mayNameProduction(s.value) && slices.ContainsFunc(s.hosts(), isProductionHost) {
 			add(project.RuleProductionHosts, "names a production host, and this is not production")
 		}
 		return violations
@@ -174,7 +174,7 @@ func (g *Guard) builtin(s *subject) []Violation {
 	if provider, found := findKey(s.value, false); found && on(project.RuleTestKeys) {
 		add(project.RuleTestKeys, "is a test key ("+provider+"), and this is production")
 	}
-	if on(project.RuleLocalHosts) && !namesListener(s.key) && slices.ContainsFunc(s.hosts(), isLocalHost) {
+	if on(project.RuleLocalHosts) && mayNameLocal(s.value) && !namesListener(s.key) && slices.ContainsFunc(s.hosts(), isLocalHost) {
 		add(project.RuleLocalHosts, "names the machine that it is used on, and this is production")
 	}
 	if on(project.RulePlaceholders) && !s.isEnum() && isPlaceholder(s.value) {

@@ -71,6 +71,9 @@ var keyShapes = [...]keyShape{
 
 // findKey finds a live key, or a test key, anywhere in a value, and returns whose it is.
 func findKey(value string, live bool) (provider string, found bool) {
+	if !mayBeKey(value, live) {
+		return "", false
+	}
 	for i := range keyShapes {
 		if shape := &keyShapes[i]; shape.live == live && shape.in(value) {
 			return shape.provider, true
