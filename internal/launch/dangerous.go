@@ -26,12 +26,26 @@ func Dangerous(name string) bool {
 			return true
 		}
 	}
-	for exact := range strings.FieldsSeq(dangerousNames) {
-		if name == exact {
+	return hasWord(dangerousNames, name)
+}
+
+// hasWord tells whether one of the words of a text is word. It is asked for each value in
+// front of every exec, so it does not part the text.
+func hasWord(text, word string) bool {
+	if word == "" || strings.ContainsAny(word, " \n") {
+		return false
+	}
+	for from := 0; ; {
+		i := strings.Index(text[from:], word)
+		if i < 0 {
+			return false
+		}
+		start := from + i
+		from = start + len(word)
+		if (start == 0 || text[start-1] <= ' ') && (from == len(text) || text[from] <= ' ') {
 			return true
 		}
 	}
-	return false
 }
 
 // The lists stand as text so that nothing is built before it is needed.

@@ -103,6 +103,11 @@ func TestDangerous(t *testing.T) {
 			t.Errorf("%s is refused", name)
 		}
 	}
+	for _, name := range []string{"", "HOME USERPROFILE", "SHELL\nHOME", "NT", "ATH", "COMSPE", "HOMES"} { // parts of the lists
+		if Dangerous(name) {
+			t.Errorf("%q is refused", name)
+		}
+	}
 }
 
 func TestHoldsIdentity(t *testing.T) {

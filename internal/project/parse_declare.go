@@ -18,8 +18,11 @@ func validKeyName(s string) bool { return validVariable(s) && !strings.HasPrefix
 
 // vars reads a table of plain values.
 func (p *policyParser) vars(at ...string) []Var {
-	var vars []Var
 	table := p.table(at...)
+	if len(table.Names) == 0 {
+		return nil
+	}
+	vars := make([]Var, 0, len(table.Names))
 	for _, name := range table.Names {
 		at := append(slices.Clip(at), name)
 		if !validKeyName(name) {
@@ -50,8 +53,12 @@ func (p *policyParser) vars(at ...string) []Var {
 
 // declarations reads [keys.NAME].
 func (p *policyParser) declarations(environments []string) []Declaration {
-	var all []Declaration
-	for _, name := range p.table("keys").Names {
+	names := p.table("keys").Names
+	if len(names) == 0 {
+		return nil
+	}
+	all := make([]Declaration, 0, len(names))
+	for _, name := range names {
 		at := []string{"keys", name}
 		if !validKeyName(name) {
 			p.fail(at, "", "a declared key's name is not valid", keyNameRule)
@@ -177,7 +184,11 @@ func (f *fields) required(d *Declaration, environments []string) {
 	if d.RequiredIn, ok = node.Strings(); !ok {
 		f.fail("required", "is neither true nor false nor a list of environments", `write true, or ["production"]`)
 	}
+	f.once("required", d.RequiredIn)
 	for _, name := range d.RequiredIn {
+		if f.p.err != nil {
+			return // the next mistake would not be kept, and takes long to find in a hostile list
+		}
 		if !slices.Contains(environments, name) {
 			f.p.fail(append(slices.Clip(f.at), "required"), name, fmt.Sprintf("%s is required in %s, which is no environment", f.what(), quote(name)),
 				"use one of "+list(environments))
@@ -205,10 +216,18 @@ func (f *fields) contradictions(d *Declaration) {
 	case d.Generate.Alphabet != "" && d.Generate.Alphabet != "words" && d.MinLength > d.Generate.Length:
 		f.fail("generate", "makes fewer characters than min_length", "make it longer")
 	}
-	for i, value := range d.Values {
-		if slices.Contains(d.Values[:i], value) {
-			f.fail("values", "has one twice", "list each once")
+	f.once("values", d.Values)
+}
+
+// once refuses a list that has something twice.
+func (f *fields) once(name string, list []string) {
+	seen := make(map[string]bool, len(list))
+	for _, item := range list {
+		if seen[item] {
+			f.fail(name, "has one twice", "list each once")
+			return
 		}
+		seen[item] = true
 	}
 }
 
@@ -222,8 +241,8 @@ func (p *policyParser) rules(env string, node *tomltree.Node) []Rule {
 	if !ok {
 		p.fail(at, "", "deny is not a list of tables", fmt.Sprintf("begin each rule with [[environments.%s.deny]]", env))
 	}
-	var rules []Rule
-	names := make(map[string]bool)
+	rules := make([]Rule, 0, len(items))
+	names := make(map[string]bool, len(items))
 	for i, table := range items {
 		f := fields{p: p, table: table, at: at, rule: i + 1}
 		r := Rule{

@@ -360,7 +360,33 @@ func BenchmarkParsePolicy(b *testing.B) {
 	}
 }
 
-func benchPolicy(b *testing.B, members, keys, rules int) []byte {
+// TestParseHostileLists: no list of a policy takes time that grows with its square.
+func TestParseHostileLists(t *testing.T) {
+	const many = 120_000 // the square of which takes a quarter of a minute
+	var list strings.Builder
+	for i := range many {
+		fmt.Fprintf(&list, "\"%x\",", i)
+	}
+	text := string(benchPolicy(t, 1, 0, 0)) + "[keys.LEVEL]\n"
+	p, err := ParsePolicy("envcrypt.toml", []byte(text+"type = \"enum\"\nvalues = ["+list.String()+"]\n"))
+	if err != nil || len(p.Keys[0].Values) != many {
+		t.Error(err)
+	}
+	for value, want := range map[string]string{
+		`values = ["a", "b", "a"]`:              "values of key \"LEVEL\" has one twice",
+		`required = ["staging", "staging"]`:     "required of key \"LEVEL\" has one twice",
+		`required = [` + list.String() + `"x"]`: "is required in \"0\", which is no environment",
+	} {
+		if strings.HasPrefix(value, "values") {
+			value += "\ntype = \"enum\""
+		}
+		if _, err := ParsePolicy("envcrypt.toml", []byte(text+value+"\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, not %s", err, want)
+		}
+	}
+}
+
+func benchPolicy(b testing.TB, members, keys, rules int) []byte {
 	var text strings.Builder
 	text.WriteString("version = 1\ndefault = \"development\"\n")
 	var names []string
