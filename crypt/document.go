@@ -51,6 +51,9 @@ func (d *Document) Keys() []string {
 	return keys
 }
 
+// Len is how many lines there are, comments and blank ones too: at least as many as names.
+func (d *Document) Len() int { return len(d.items) }
+
 // All yields the names and values in their order.
 func (d *Document) All() iter.Seq2[string, string] {
 	return func(yield func(key, value string) bool) {

@@ -240,7 +240,7 @@ func (a *app) export(file, argument, format, output string) error {
 			return err
 		}
 	}
-	var vars []envfile.Var
+	vars := make([]envfile.Var, 0, len(src.values))
 	for _, v := range src.values {
 		vars = append(vars, envfile.Var{Key: v.Key, Value: v.Value})
 	}

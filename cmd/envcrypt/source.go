@@ -90,7 +90,7 @@ func (a *app) refuseUse(s *source, passed func(key string) bool) error {
 	if s.vault == nil {
 		return nil
 	}
-	var values []vault.Value
+	values := make([]vault.Value, 0, len(s.values))
 	for _, v := range s.values {
 		if passed(v.Key) && (v.Origin.Plain || !a.fake) {
 			values = append(values, v)

@@ -49,6 +49,9 @@ func (v *Vault) Resolve(e *Environment, open func(name string) (*Environment, er
 	if err != nil {
 		return nil, err
 	}
+	if len(layers) == 1 && len(p.Vars)+len(e.Vars) == 0 {
+		return e.values(), nil
+	}
 	l := layering{index: make(map[string]int)}
 	l.putVars(p.Vars, "")
 	for _, layer := range layers {
@@ -64,6 +67,15 @@ func (v *Vault) Resolve(e *Environment, open func(name string) (*Environment, er
 		}
 	}
 	return l.values, nil
+}
+
+// values are those of the file alone.
+func (e *Environment) values() []Value {
+	values := make([]Value, 0, e.Doc.Len())
+	for key, value := range e.Doc.All() {
+		values = append(values, Value{key, value, Origin{Environment: e.Name}})
+	}
+	return values
 }
 
 // ResolveNames is [Vault.Resolve] without an identity: it gives the names that the files
