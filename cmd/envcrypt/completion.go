@@ -93,7 +93,7 @@ func (a *app) candidates(before []string, last string) []string {
 		}
 	}
 	switch previous := lastOf(before); {
-	case previous == "-e" || previous == "--env":
+	case slices.Contains([]string{"-e", "--env", "--from", "--to"}, previous):
 		return a.environmentNames()
 	case command == nil:
 		return a.commandNames()
@@ -103,6 +103,8 @@ func (a *app) candidates(before []string, last string) []string {
 		return a.memberNames(false, true)
 	case previous == "--grant":
 		return a.environmentNames()
+	case previous == "--format" && command.Name == "check":
+		return []string{"text", "json", "sarif", "github"}
 	case previous == "--format":
 		return []string{"dotenv", "json", "yaml", "shell", "keys"}
 	case takesValue(previous, command):
@@ -112,7 +114,7 @@ func (a *app) candidates(before []string, last string) []string {
 		return names
 	}
 	switch command.Name {
-	case "get", "set", "unset":
+	case "get", "set", "unset", "rotate", "promote":
 		return a.keyNames()
 	case "edit", "keys", "export", "rekey", "seal", "history", "compare", "check", "example":
 		return a.environmentNames()

@@ -175,16 +175,8 @@ func (d *diagnosis) opens(v *vault.Vault, ids []crypt.Identity) string {
 }
 
 func (d *diagnosis) policyFile(v *vault.Vault) {
-	const others = 0o002
-	first := v.Project.Policy.Environments[0]
-	for _, path := range []string{v.Project.Root, filepath.Join(v.Project.Root, project.PolicyName), filepath.Dir(v.Project.Path(first.Name))} {
-		info, err := os.Stat(path)
-		switch {
-		case err != nil:
-			d.problem("permissions", "%s: %s", path, plainError(err))
-		case info.Mode().Perm()&others != 0 && info.Mode()&os.ModeSticky == 0:
-			d.problem("permissions", "%s: everybody can write to it: chmod o-w", path)
-		}
+	for _, path := range writableByOthers(v) {
+		d.problem("permissions", "%s: everybody can write to it: chmod o-w", path)
 	}
 	d.ok("policy", "%s, %s", count(len(v.Project.Policy.Directory.Members), "member"), count(len(v.Project.Policy.Environments), "environment"))
 }
