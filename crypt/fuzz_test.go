@@ -48,7 +48,8 @@ func FuzzOpen(f *testing.F) {
 			}
 			return
 		}
-		if files[i].o == staging && !slices.Equal(mutated, data[i]) {
+		whole := slices.ContainsFunc(data, func(file []byte) bool { return slices.Equal(mutated, file) })
+		if files[i].o == staging && !whole { // one that is spliced in whole may be sealed for staging, too
 			t.Fatal("a changed file was accepted")
 		}
 		// Only a seal tells one whole file from another.
